@@ -1,0 +1,251 @@
+"""Everything a person can set, read once from a mapping.
+
+The server must start whatever the environment holds, so reading never raises: a value that cannot be used is
+noted in `problems`, its default stands in, and the first call that would reach the gateway says what to fix
+(`Settings.require_sound`). Silently ignoring a bad value would be worse: a mistyped cap is not "no cap".
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Self
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from mtu_mcp.errors import SettingsError
+
+PREFIX: Final = "MTU_"
+DEFAULT_BASE_URL: Final = "https://api.mtuo.ai/v1"
+BAIDU_PATH: Final = "/v2/ai_search/web_search"
+TOOLSETS: Final = (
+    "core",
+    "audio",
+    "text",
+    "documents",
+    "compare",
+    "batches",
+    "vectors",
+    "safety",
+    "files",
+    "api",
+    "usage",
+)
+LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+# Hosts such as Claude Desktop pass "${MTU_API_KEY}" through literally when the person left the field empty.
+_PLACEHOLDER: Final = re.compile(r"^\$\{[^}]*\}$")
+
+
+class Settings(BaseModel):
+    """One server's settings, frozen; a field's variable is `MTU_` and its name in capitals.
+
+    Attributes:
+        problems: One sentence for each variable that could not be used, naming it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    api_key: SecretStr | None = Field(
+        None, description="The gateway's key. Without it the tools are listed and each call says what to set."
+    )
+    base_url: str = Field(DEFAULT_BASE_URL, description="The gateway, with or without `/v1`.")
+    search_url: str = Field("", description="Baidu search. Default: the gateway's host and `/v2/ai_search/web_search`.")
+    model_chat: str = Field(
+        "",
+        description="Model for `chat`. Default for this and the next rows: the first of a preference list that the gateway offers.",
+    )
+    model_omni: str = Field("", description="Model for `understand`.")
+    model_image: str = Field("", description="Model for `generate_image`.")
+    model_transcribe: str = Field("", description="Model for `transcribe`.")
+    model_search: str = Field("", description="Model for `web_search` with the `openai` engine.")
+    model_research: str = Field("", description="Model for `web_search` with the `jina` engine.")
+    model_qwen_search: str = Field("", description="Model for `web_search` with the `qwen` engine.")
+    toolsets: tuple[str, ...] = Field(
+        ("core",), description="Which groups of tools are listed, separated by commas, or `all`."
+    )
+    read_only: bool = Field(False, description="List only tools that change nothing and make no files.")
+    allowed_dirs: tuple[Path, ...] = Field(
+        (),
+        description="Folders whose files may be sent, besides the host's roots; separated by `;` or the system's path separator.",
+    )
+    output_dir: Path = Field(
+        default_factory=lambda: default_data_dir() / "media",
+        description="Where pictures, sound and long texts are saved. Default: `media` in the user's data folder.",
+    )
+    timeout: float = Field(600.0, description="Seconds without a byte from the gateway after which a call fails.")
+    max_retries: int = Field(2, description="Retries where nothing was billed: no connection, 429, 503.")
+    proxy: str = Field("", description="Proxy for the gateway; default is the system's `HTTPS_PROXY`.")
+    database_url: str = Field(
+        "", description="Where conversations are kept. Default: `mtu.db` in the user's data folder."
+    )
+    log_level: str = Field("WARNING", description="DEBUG, INFO, WARNING, ERROR or CRITICAL; logs go to stderr.")
+    problems: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Self:
+        """Read settings from a mapping such as `os.environ`; never raises.
+
+        An empty value and a literal `${NAME}` count as unset.
+        """
+        values: dict[str, Any] = {}
+        problems: list[str] = []
+        for field, parse in _PARSERS.items():
+            name = PREFIX + field.upper()
+            raw = environ.get(name, "").strip()
+            if not raw or _PLACEHOLDER.match(raw):
+                continue
+            try:
+                values[field] = parse(raw)
+            except ValueError as error:
+                problems.append(f"{name} {error}.")
+        return cls(**values, problems=tuple(problems))
+
+    def require_sound(self) -> None:
+        """Refuse to go on when a variable could not be used.
+
+        Raises:
+            SettingsError: Naming every such variable.
+        """
+        if self.problems:
+            raise SettingsError(
+                " ".join(self.problems), advice="Correct it in the host's configuration and restart the host."
+            )
+
+    @property
+    def root_url(self) -> str:
+        """The gateway's scheme and host, with any path before `/v1`."""
+        return self.base_url.removesuffix("/v1")
+
+    @property
+    def baidu_url(self) -> str:
+        """Where Baidu search is asked."""
+        return self.search_url or self.root_url + BAIDU_PATH
+
+    @property
+    def database_path(self) -> Path:
+        """The SQLite file; `database_url` may be a path or `sqlite:///path`."""
+        if not self.database_url:
+            return default_data_dir() / "mtu.db"
+        return Path(self.database_url.removeprefix("sqlite:///")).expanduser()
+
+
+def default_data_dir() -> Path:
+    """The user's own data folder for this program, absolute; never the working directory."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("mtu-mcp", appauthor=False))
+
+
+def variable(field: str) -> str:
+    """The environment variable that sets a field."""
+    return PREFIX + field.upper()
+
+
+def _text(raw: str) -> str:
+    return raw
+
+
+def _url(raw: str) -> str:
+    parts = urlsplit(raw)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError(f"must be an address that starts with http:// or https://, not {raw[:80]!r}")
+    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), parts.query, ""))
+
+
+def _base_url(raw: str) -> str:
+    url = _url(raw).partition("?")[0]
+    for endpoint in ("/chat/completions", "/responses", "/models"):
+        url = url.removesuffix(endpoint)
+    return url if re.search(r"/v\d+\w*$", url) else url + "/v1"
+
+
+def _flag(raw: str) -> bool:
+    if raw.lower() in ("1", "true", "yes", "on"):
+        return True
+    if raw.lower() in ("0", "false", "no", "off"):
+        return False
+    raise ValueError(f"must be true or false, not {raw[:40]!r}")
+
+
+def _amount(raw: str) -> float:
+    try:
+        value = float(raw)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"must be a number of at least 0, not {raw[:40]!r}")
+    return value
+
+
+def _seconds(raw: str) -> float:
+    value = _amount(raw)
+    if value == 0:
+        raise ValueError("must be more than 0 seconds")
+    return value
+
+
+def _count(raw: str) -> int:
+    if not raw.isdecimal() or int(raw) > 10:
+        raise ValueError(f"must be a whole number from 0 to 10, not {raw[:40]!r}")
+    return int(raw)
+
+
+def _toolsets(raw: str) -> tuple[str, ...]:
+    asked = [part.strip().lower() for part in raw.split(",") if part.strip()]
+    if "all" in asked:
+        return TOOLSETS
+    unknown = [name for name in asked if name not in TOOLSETS]
+    if unknown:
+        raise ValueError(f"names no such toolset: {', '.join(unknown)[:80]}; there are {', '.join(TOOLSETS)} and all")
+    return tuple(dict.fromkeys(asked))
+
+
+def _folder(raw: str) -> Path:
+    path = Path(raw).expanduser()
+    if not path.is_absolute():
+        raise ValueError(f"must be an absolute path, not {raw[:80]!r}: hosts start servers in any folder")
+    return path
+
+
+def _folders(raw: str) -> tuple[Path, ...]:
+    parts = raw.split(";") if ";" in raw or os.pathsep == ";" else raw.split(os.pathsep)
+    return tuple(_folder(part.strip()) for part in parts if part.strip())
+
+
+def _database(raw: str) -> str:
+    if "://" in raw and not raw.startswith("sqlite:///"):
+        raise ValueError(f"must be a file or sqlite:///FILE, not {raw.partition('://')[0][:20]}://")
+    if raw != ":memory:":
+        _folder(raw.removeprefix("sqlite:///"))
+    return raw
+
+
+def _log_level(raw: str) -> str:
+    if raw.upper() not in LOG_LEVELS:
+        raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}, not {raw[:40]!r}")
+    return raw.upper()
+
+
+_PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
+    "api_key": SecretStr,
+    "base_url": _base_url,
+    "search_url": _url,
+    "model_chat": _text,
+    "model_omni": _text,
+    "model_image": _text,
+    "model_transcribe": _text,
+    "model_search": _text,
+    "model_research": _text,
+    "model_qwen_search": _text,
+    "toolsets": _toolsets,
+    "read_only": _flag,
+    "allowed_dirs": _folders,
+    "output_dir": _folder,
+    "timeout": _seconds,
+    "max_retries": _count,
+    "proxy": _text,
+    "database_url": _database,
+    "log_level": _log_level,
+}
