@@ -1,0 +1,132 @@
+"""The desk: the state of one running sandbox, shared by its routes.
+
+Everything that differs from run to run comes in through `Options`: the dialect, the keys, the clock. Ids are counted,
+not random, so that two runs of the same requests give the same answers.
+"""
+
+import hashlib
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import anyio
+
+from mtu_mcp.sandbox.faults import Faults
+from mtu_mcp.sandbox.journal import Entry, Journal
+from mtu_mcp.sandbox.refusals import Dialect, Refusal, model_missing
+from mtu_mcp.sandbox.roster import Model, Roster
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+SIGNATURE = "[embedded gateway]"
+"""Ends every text a person could take for a model's."""
+FINGERPRINT = "fp_mtu_sandbox"
+WRONG_KEY = "sk-wrong"
+BROKE_KEY = "sk-broke"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How one sandbox behaves.
+
+    `keys` empty: any bearer token is accepted but `sk-wrong` (401) and `sk-broke` (no quota). `without`: endings of
+    paths answered as such gateways answer what they lack. `models`: names offered; empty means all that are known.
+    `omni_audio` False is the seed's contract (`modalities` is `["text"]` only). `pace`: seconds between chunks.
+    """
+
+    dialect: Dialect = "openai"
+    keys: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    omni_audio: bool = True
+    pace: float = 0.0
+    clock: Callable[[], float] = time.time
+
+
+@dataclass(slots=True)
+class Desk:
+    """Journal, faults, models and ids of one sandbox."""
+
+    options: Options = field(default_factory=Options)
+    journal: Journal = field(default_factory=Journal)
+    faults: Faults = field(default_factory=Faults)
+    roster: Roster = field(init=False)
+    base_url: str = ""
+    _count: int = 0
+    _release: "anyio.Event | None" = None
+
+    def __post_init__(self) -> None:
+        self.roster = Roster(self.options.models)
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect errors are worded in."""
+        return self.options.dialect
+
+    def now(self) -> int:
+        """Unix seconds by the sandbox's clock."""
+        return int(self.options.clock())
+
+    def new_id(self, prefix: str) -> str:
+        """An id nobody else has, with the API's own prefix: `chatcmpl-`, `resp_`, `msg_`, `call_` ..."""
+        self._count += 1
+        return prefix + hashlib.sha256(f"{prefix}{self._count}".encode()).hexdigest()[:24]
+
+    def new_uuid(self) -> str:
+        """A UUID, as DashScope names requests."""
+        self._count += 1
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, str(self._count)))
+
+    async def released(self) -> None:
+        """Wait until somebody lets stalled calls go on."""
+        if self._release is None:
+            self._release = anyio.Event()
+        await self._release.wait()
+
+    def release(self) -> None:
+        """Let stalled calls go on; to be called on the sandbox's own loop."""
+        if self._release is not None:
+            self._release.set()
+            self._release = None
+
+    def model(self, name: str, *kinds: str) -> Model:
+        """The model of that name, if it is offered and of one of `kinds`; 404 otherwise."""
+        model = self.roster.find(name)
+        if model is None:
+            raise model_missing(name)
+        if kinds and not model.kinds & set(kinds):
+            msg = f"This is not a {' or '.join(kinds)} model and thus not supported in this endpoint: `{name}`."
+            raise Refusal(404, msg, param="model")
+        return model
+
+    def admit(self, authorization: str) -> None:
+        """Check the key of a call: 401 without one or with a wrong one, no quota with `sk-broke`."""
+        scheme, _, key = authorization.strip().partition(" ")
+        if not key and self.dialect == "new-api":
+            scheme, key = "Bearer", scheme  # such gateways take a bare key
+        key = key.strip()
+        if scheme.lower() != "bearer" or not key:
+            msg = "You didn't provide an API key. Provide it in the header: Authorization: Bearer YOUR_KEY."
+            raise Refusal(401, msg, code="invalid_api_key")
+        if key == BROKE_KEY:
+            msg = "You exceeded your current quota, please check your plan and billing details."
+            raise Refusal(429, msg, type="insufficient_quota", code="insufficient_quota")
+        if key == WRONG_KEY or (self.options.keys and key not in self.options.keys):
+            raise Refusal(401, f"Incorrect API key provided: {_masked(key)}.", code="invalid_api_key")
+
+
+def desk_of(request: "Request") -> Desk:
+    """The desk of the app that serves this request."""
+    return request.app.state.desk
+
+
+def entry_of(request: "Request") -> Entry:
+    """The journal entry of this request."""
+    return request.scope["mtu.entry"]
+
+
+def _masked(key: str) -> str:
+    return f"{key[:3]}***{key[-2:]}" if len(key) > 8 else "***"
