@@ -1,0 +1,46 @@
+"""The schema, as the steps that lead to it.
+
+The list only grows: a step that has been released is never edited, because files out there have run it. A file
+records in `user_version` how many steps it has run. Statements are listed one by one, not as a script, since
+`executescript` commits behind our back and a half-run step would leave a file no version understands.
+"""
+
+from typing import Final
+
+# "mtuR": tells our files from another program's, which we must not add tables to.
+APPLICATION_ID: Final = 0x6D747552
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+    (
+        # `owner` is "" while one person uses a server; it is part of the key so that callers of a shared server
+        # can have conversations of the same name without a rebuild of the table.
+        """
+        CREATE TABLE conversations (
+            id INTEGER PRIMARY KEY,
+            owner TEXT NOT NULL DEFAULT '',
+            name TEXT NOT NULL,
+            model TEXT NOT NULL DEFAULT '',
+            opening TEXT NOT NULL DEFAULT '',
+            created REAL NOT NULL,
+            updated REAL NOT NULL,
+            UNIQUE (owner, name)
+        )
+        """,
+        "CREATE INDEX conversations_by_use ON conversations (owner, updated DESC)",
+        """
+        CREATE TABLE turns (
+            id INTEGER PRIMARY KEY,
+            conversation INTEGER NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+            position INTEGER NOT NULL,
+            role TEXT NOT NULL,
+            content TEXT NOT NULL,
+            model TEXT NOT NULL DEFAULT '',
+            reasoning TEXT NOT NULL DEFAULT '',
+            tool_calls TEXT,
+            created REAL NOT NULL,
+            extra TEXT NOT NULL DEFAULT '{}',
+            UNIQUE (conversation, position)
+        )
+        """,
+    ),
+)
