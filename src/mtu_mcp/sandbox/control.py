@@ -8,6 +8,7 @@ from mtu_mcp.sandbox.bodies import read_json
 from mtu_mcp.sandbox.desk import desk_of, entry_of
 from mtu_mcp.sandbox.faults import FAULTS
 from mtu_mcp.sandbox.fields import Table, check_body, integer, string
+from mtu_mcp.sandbox.refusals import Refusal
 from mtu_mcp.sandbox.replies import json_reply
 
 LIMITS = (
@@ -83,7 +84,16 @@ async def release(request: Request) -> Response:
     return json_reply({"released": True})
 
 
+async def serve_file(request: Request) -> Response:
+    """A file made by another route, for those who asked for a URL."""
+    found = desk_of(request).unshelve(request.path_params["name"])
+    if found is None:
+        raise Refusal(404, "No such file; made files are kept for a while only.")
+    return Response(found[0], media_type=found[1])
+
+
 ROUTES = [
+    Route("/sandbox/files/{name}", serve_file),
     Route("/sandbox", show_card),
     Route("/sandbox/journal", show_journal),
     Route("/sandbox/journal", clear_journal, methods=["DELETE"]),

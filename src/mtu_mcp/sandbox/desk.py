@@ -26,6 +26,7 @@ SIGNATURE = "[embedded gateway]"
 FINGERPRINT = "fp_mtu_sandbox"
 WRONG_KEY = "sk-wrong"
 BROKE_KEY = "sk-broke"
+_SHELF = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Desk:
     base_url: str = ""
     _count: int = 0
     _release: "anyio.Event | None" = None
+    _shelf: dict[str, tuple[bytes, str]] = field(default_factory=dict[str, tuple[bytes, str]])
 
     def __post_init__(self) -> None:
         self.roster = Roster(self.options.models)
@@ -79,6 +81,21 @@ class Desk:
         """A UUID, as DashScope names requests."""
         self._count += 1
         return str(uuid.uuid5(uuid.NAMESPACE_OID, str(self._count)))
+
+    def shelve(self, data: bytes, mime: str, extension: str) -> str:
+        """Keep a made file and return the URL it is served at (GET /sandbox/files/NAME); the oldest go first."""
+        name = f"{self.new_id('made-')}.{extension.lstrip('.')}"
+        self._shelf[name] = (data, mime)
+        while len(self._shelf) > _SHELF:
+            del self._shelf[next(iter(self._shelf))]
+        return f"{self.base_url}/sandbox/files/{name}"
+
+    def unshelve(self, url: str) -> tuple[bytes, str] | None:
+        """The bytes and MIME type of a URL (or bare name) that points back here; None for any other."""
+        head, _, name = url.rpartition("/")
+        if head not in {"", f"{self.base_url}/sandbox/files"}:
+            return None
+        return self._shelf.get(name)
 
     async def released(self) -> None:
         """Wait until somebody lets stalled calls go on."""

@@ -33,16 +33,18 @@ class Rule:
         return replace(self, needed=True)
 
 
+_WORDS: tuple[tuple[type, str], ...] = (
+    (bool, "a boolean"),
+    (int, "an integer"),
+    (float, "a decimal"),
+    (str, "a string"),
+    (list, "an array"),
+    (dict, "an object"),
+)
+
+
 def _word(value: Any) -> str:
-    names = {
-        bool: "a boolean",
-        int: "an integer",
-        float: "a decimal",
-        str: "a string",
-        list: "an array",
-        dict: "an object",
-    }
-    return names.get(type(value), "null" if value is None else f"a {type(value).__name__}")
+    return next((word for kind, word in _WORDS if isinstance(value, kind)), "null")
 
 
 def wrong_type(path: str, expected: str, value: Any) -> Invalid:

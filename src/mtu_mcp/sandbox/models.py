@@ -1,5 +1,7 @@
 """GET /models and GET /models/{id}: what is offered. Ids may hold slashes and colons, encoded or not."""
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -27,7 +29,7 @@ async def retrieve_model(request: Request) -> Response:
     return json_reply(_object(desk, model))
 
 
-def _object(desk: Desk, model: Model) -> dict[str, object]:
+def _object(desk: Desk, model: Model) -> dict[str, Any]:
     if desk.dialect != "new-api":
         return model.as_json()
     kinds = {"chat": "openai", "responses": "openai-response", "image": "image-generation"}
