@@ -1,0 +1,231 @@
+"""The output folder: what was made is here before anyone is shown it.
+
+Names tell what is in them (time, then the title's own words), never collide and never escape. Each file has a JSON
+sidecar beside it, NAME.json, that says how it came to be; both are on the disk before either has its name. The
+folder itself is the index: what the user moves or deletes is simply gone, and nothing gets out of step.
+"""
+
+import json
+import os
+import re
+import stat
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+from urllib.parse import quote
+
+from mtu_mcp.errors import BadInput, MtuError, NotFound
+from mtu_mcp.media import kinds, names, writing
+from mtu_mcp.media.kinds import Kind
+from mtu_mcp.media.opening import open_inside
+
+LISTED: Final = 500
+"""Files told by `Library.list`, the newest."""
+_TRIES: Final = 10_000
+_SIDECAR: Final = ".json"
+_SIDECAR_BYTES: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A file in the output folder.
+
+    Attributes:
+        name: The file's name; it has no folder in it.
+        path: Where it is, absolute.
+        uri: `mtu://media/` and the name, percent-encoded.
+        kind: What its bytes are.
+        size: Bytes.
+        created: Seconds since 1970.
+        about: What its sidecar says; empty when it has none.
+    """
+
+    name: str
+    path: Path
+    uri: str
+    kind: Kind
+    size: int
+    created: float
+    about: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+class Library:
+    """The output folder; it is made when the first file is saved.
+
+    Args:
+        folder: Where files go.
+        clock: Seconds since 1970.
+        create: Opens a new file for writing; the seam for trying disk faults.
+    """
+
+    def __init__(
+        self, folder: Path, clock: Callable[[], float] = time.time, *, create: writing.Create = writing.create
+    ) -> None:
+        self.folder = folder
+        self._clock = clock
+        self._create = create
+
+    async def save(self, data: bytes, *, title: str, extension: str, about: Mapping[str, Any]) -> Saved:
+        """Save bytes and their sidecar; both are on the disk when this returns, or neither is.
+
+        Args:
+            data: The bytes.
+            title: What it shows or says; words of it become the name.
+            extension: With or without its dot.
+            about: JSON values for the sidecar, such as prompt, model and parameters.
+
+        Raises:
+            StorageError: The disk is full, read-only or gone; nothing half-written is left.
+        """
+        import anyio.to_thread
+
+        return await anyio.to_thread.run_sync(self._save, data, title, extension, about)
+
+    async def save_text(self, text: str, *, title: str, extension: str, about: Mapping[str, Any]) -> Saved:
+        """Save text as UTF-8; everything else as `save`."""
+        return await self.save(text.encode("utf-8", "replace"), title=title, extension=extension, about=about)
+
+    def list(self) -> list[Saved]:
+        """The newest `LISTED` files, newest first; sidecars and hidden files are not told. Blocking."""
+        found = self._entries()
+        newest = sorted(found, key=lambda name: (found[name].st_mtime_ns, name), reverse=True)
+        return [self._describe(name, found[name]) for name in newest if not _is_sidecar(name, found)][:LISTED]
+
+    def find(self, name: str) -> Saved:
+        """The file of that very name. Blocking.
+
+        Raises:
+            NotFound: There is none; near names are in the message.
+            BadInput: It is no file name.
+        """
+        names.check_text(name)
+        if "/" in name or "\\" in name or name.startswith(".") or ":" in name:
+            raise BadInput(f"{names.quote(name)} is no file name.", advice="Name a saved file without its folder.")
+        try:
+            status = os.lstat(self.folder / name)
+        except OSError as error:
+            raise self._missing(name) from error
+        if not stat.S_ISREG(status.st_mode):
+            raise self._missing(name)
+        return self._describe(name, status)
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a saved file for reading, following no link. Blocking.
+
+        Raises:
+            NotFound: There is no such file.
+            PathNotAllowed: It is no regular file.
+        """
+        return open_inside(os.path.realpath(self.folder), name)
+
+    def _save(self, data: bytes, title: str, extension: str, about: Mapping[str, Any]) -> Saved:
+        created = self._clock()
+        sidecar = _sidecar_text(title, created, about)
+        stem = self._stem(title, created)
+        extension = re.sub(r"[^a-z0-9]", "", extension.lower())[:10] or "bin"
+        hidden = self.folder / f".{os.urandom(12).hex()}.part"
+        beside = hidden.with_suffix(".json.part")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            writing.write_whole(hidden, data, self._create)
+            writing.write_whole(beside, sidecar, self._create)
+            name = self._publish(hidden, beside, stem, extension)
+        except OSError as error:
+            raise writing.storage_error(self.folder, error) from error
+        finally:
+            _discard(hidden)
+            _discard(beside)
+        writing.flush_folder(self.folder)
+        kind = kinds.identify(data[: kinds.HEAD], name)
+        return Saved(name, self.folder / name, _uri(name), kind, len(data), created, dict(about))
+
+    def _publish(self, hidden: Path, beside: Path, stem: str, extension: str) -> str:
+        for attempt in range(1, _TRIES):
+            name = f"{stem}{f'-{attempt}' if attempt > 1 else ''}.{extension}"
+            try:
+                writing.publish(hidden, self.folder / name)
+            except FileExistsError:
+                continue
+            try:
+                writing.publish(beside, self.folder / (name + _SIDECAR))
+            except FileExistsError:
+                # Somebody else's file sits where the sidecar belongs: take the name back and try the next.
+                (self.folder / name).replace(hidden)
+                continue
+            except OSError:
+                (self.folder / name).unlink(missing_ok=True)
+                raise
+            return name
+        raise OSError(f"{_TRIES:,} files of this name exist")
+
+    def _stem(self, title: str, created: float) -> str:
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(created))
+        # Room for a number behind the stem, so that the whole stays within the limit.
+        words = names.safe_stem(title, names.MAX_STEM - len(stamp) - 6)
+        return f"{stamp}-{words}" if words else stamp
+
+    def _entries(self) -> dict[str, os.stat_result]:
+        found: dict[str, os.stat_result] = {}
+        try:
+            with os.scandir(self.folder) as listing:
+                for entry in listing:
+                    if not entry.name.startswith(".") and entry.is_file(follow_symlinks=False):
+                        found[entry.name] = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            return found
+        except OSError as error:
+            raise writing.storage_error(self.folder, error) from error
+        return found
+
+    def _describe(self, name: str, status: os.stat_result) -> Saved:
+        about = self._about(name)
+        created = about.pop("created_at", None)
+        about.pop("title", None)
+        moment = float(created) if isinstance(created, int | float) else status.st_mtime
+        return Saved(name, self.folder / name, _uri(name), self._kind(name), status.st_size, moment, about)
+
+    def _kind(self, name: str) -> Kind:
+        try:
+            with self.open(name) as stream:
+                return kinds.identify(stream.read(kinds.HEAD), name)
+        except MtuError:
+            return kinds.UNKNOWN
+
+    def _about(self, name: str) -> dict[str, Any]:
+        try:
+            with self.open(name + _SIDECAR) as stream:
+                about: object = json.loads(stream.read(_SIDECAR_BYTES))
+        except (MtuError, OSError, ValueError, RecursionError):
+            return {}
+        return dict[str, Any](about) if isinstance(about, dict) else {}
+
+    def _missing(self, name: str) -> NotFound:
+        import difflib
+
+        known = [other for other in self._entries() if not other.endswith(_SIDECAR)]
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        shown = f"Near names: {', '.join(near)}." if near else "mtu://media lists the saved files."
+        return NotFound(f"There is no saved file {names.quote(name)}.", advice=shown)
+
+
+def _is_sidecar(name: str, found: Mapping[str, object]) -> bool:
+    return name.endswith(_SIDECAR) and name.removesuffix(_SIDECAR) in found
+
+
+def _discard(hidden: Path) -> None:
+    try:
+        hidden.unlink(missing_ok=True)
+    except OSError:
+        return  # a folder that vanished or became read-only took it along; the error that matters is on its way
+
+
+def _sidecar_text(title: str, created: float, about: Mapping[str, Any]) -> bytes:
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(created))
+    content = {"title": title, "created": moment, "created_at": created, **about}
+    return (json.dumps(content, ensure_ascii=False, indent=2, default=str) + "\n").encode("utf-8", "replace")
+
+
+def _uri(name: str) -> str:
+    return "mtu://media/" + quote(name, safe="")

@@ -1,0 +1,112 @@
+"""How large, how long: read from a file's own headers.
+
+Limits are checked with these figures before money is spent, so they are exact or absent: a field nobody knows is
+None, never an estimate, and a broken or lying file yields None, never an exception. Own parsers, because
+the libraries for sound estimate lengths from a few frames, know neither AMR nor bare AAC nor video, and scan hostile
+files without bound.
+"""
+
+import os
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+if TYPE_CHECKING:
+    from mtu_mcp.media.references import Media
+    from mtu_mcp.media.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A file's figures; None where unknown.
+
+    Attributes:
+        width: Pixels, as stored for pictures, as shown (turned) for ISO video.
+        height: Pixels, likewise.
+        seconds: Length of the sound or the video.
+        rate: Sound samples a second.
+        channels: Sound channels.
+        has_sound: Whether there is a sound track.
+        frames: Video frames.
+        has_picture: Whether there is a video track, for containers that may hold sound alone.
+    """
+
+    width: int | None = None
+    height: int | None = None
+    seconds: float | None = None
+    rate: int | None = None
+    channels: int | None = None
+    has_sound: bool | None = None
+    frames: int | None = None
+    has_picture: bool | None = None
+
+    @property
+    def dimensions(self) -> tuple[int, int] | None:
+        """Width and height, when both are known."""
+        return (self.width, self.height) if self.width and self.height else None
+
+    @property
+    def fps(self) -> float | None:
+        """Video frames a second, when both figures are known."""
+        return self.frames / self.seconds if self.frames and self.seconds else None
+
+
+NOTHING: Final = Measurement()
+
+
+def measure(media: "Media") -> Measurement:
+    """Measure a file or bytes in memory; blocking, so call it in a thread for large files.
+
+    Returns:
+        All None for an address that was not downloaded.
+
+    Raises:
+        MtuError: The file cannot be opened any more; never for what is in it.
+    """
+    if media.data is None and media.path is None:
+        return NOTHING
+    with media.open() as stream:
+        return measure_stream(stream, media.kind.mime)
+
+
+def measure_stream(stream: BinaryIO, mime: str) -> Measurement:
+    """Measure a seekable stream whose media type is known from its bytes; never raises for its content."""
+    from mtu_mcp.media.window import Window
+
+    if mime.startswith("image/"):
+        from mtu_mcp.media.pictures import picture_size as reader
+    else:
+        reader = _readers().get(mime)
+    if reader is None:
+        return NOTHING
+    try:
+        return reader(Window(stream))
+    except (ValueError, OverflowError, ZeroDivisionError, IndexError, struct.error, OSError, RecursionError):
+        return NOTHING
+    finally:
+        stream.seek(0, os.SEEK_SET)
+
+
+def _readers() -> "Mapping[str, Callable[[Window], Measurement]]":
+    from mtu_mcp.media import boxes, containers, sounds
+
+    return {
+        "audio/mpeg": sounds.read_mpeg,
+        "audio/aac": sounds.read_adts,
+        "audio/amr": sounds.read_amr,
+        "audio/wav": sounds.read_wav,
+        "audio/aiff": sounds.read_aiff,
+        "audio/flac": sounds.read_flac,
+        "audio/ogg": sounds.read_ogg,
+        "audio/mp4": boxes.read_iso,
+        "audio/3gpp": boxes.read_iso,
+        "video/mp4": boxes.read_iso,
+        "video/quicktime": boxes.read_iso,
+        "video/3gpp": boxes.read_iso,
+        "video/x-msvideo": containers.read_avi,
+        "video/x-matroska": containers.read_matroska,
+        "audio/x-matroska": containers.read_matroska,
+        "video/webm": containers.read_matroska,
+        "audio/webm": containers.read_matroska,
+    }

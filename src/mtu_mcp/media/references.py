@@ -1,0 +1,258 @@
+"""What a model may write where a file is wanted: a path, an address, a data: URI, or mtu://media/NAME.
+
+One function opens all four, so that every tool takes all four and the checks sit in one place. What comes back is
+not the bytes but where they are: a recording of 200 MB is measured and sent from disk, never held.
+"""
+
+import io
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
+
+from mtu_mcp.errors import BadInput, LimitExceeded
+from mtu_mcp.media import kinds, names
+from mtu_mcp.media.kinds import Kind
+from mtu_mcp.media.opening import open_inside
+
+if TYPE_CHECKING:
+    from mtu_mcp.media.download import Fetched
+    from mtu_mcp.media.library import Library
+    from mtu_mcp.media.workspace import Workspace
+
+LIBRARY_PREFIX: Final = "mtu://media/"
+_DOWNLOAD_SECONDS: Final = 120.0
+_WITHOUT_PICTURE: Final = {
+    "video/mp4": "m4a",
+    "video/quicktime": "m4a",
+    "video/3gpp": "3ga",
+    "video/webm": "weba",
+    "video/x-matroska": "mka",
+}
+
+Download = Callable[[str, int], Awaitable["Fetched"]]
+"""Downloads an address: the address and the most bytes to take."""
+
+
+@dataclass(slots=True)
+class Media:
+    """Something to send: in a file, in memory, or at an address that the gateway fetches itself.
+
+    Attributes:
+        name: A file name fit to send, never a path.
+        kind: What the bytes are; for an address what its name claims, often unknown.
+        size: Bytes; None for an address.
+        path: The real path of a file.
+        url: The address, when nothing was downloaded.
+        data: The bytes, when they are in memory.
+        opener: Opens the file with the checks of its workspace.
+    """
+
+    name: str
+    kind: Kind
+    size: int | None = None
+    path: Path | None = None
+    url: str = ""
+    data: bytes | None = field(default=None, repr=False)
+    opener: Callable[[], BinaryIO] | None = field(default=None, repr=False, compare=False)
+
+    def open(self) -> BinaryIO:
+        """Open the bytes for reading; close it after use. Blocking.
+
+        Raises:
+            BadInput: There are no bytes here, only an address.
+            PathNotAllowed: The file changed since it was checked.
+            NotFound: The file is gone.
+        """
+        if self.data is not None:
+            return io.BytesIO(self.data)
+        if self.opener is not None:
+            return self.opener()
+        if self.path is None:
+            raise BadInput(f"{names.quote(self.name)} is an address that was not downloaded.")
+        return open_inside(str(self.path.parent), self.path.name)
+
+    def read(self) -> bytes:
+        """All bytes; a file that grew since it was checked is refused, not read on. Blocking.
+
+        Raises:
+            LimitExceeded: The file is larger than it was.
+        """
+        if self.data is not None:
+            return self.data
+        with self.open() as stream:
+            if self.size is None:
+                return stream.read()
+            data = stream.read(self.size + 1)
+        if len(data) > self.size:
+            raise LimitExceeded(
+                f"{names.quote(self.name)} grew beyond {self.size:,} bytes while it was read.", advice="Try it again."
+            )
+        return data
+
+    def data_uri(self, *, mime: bool = True) -> str:
+        """The bytes as a base64 data: URI, without its media type where the receiver wants none. Blocking."""
+        from base64 import b64encode
+
+        return f"data:{self.kind.mime if mime else ''};base64,{b64encode(self.read()).decode('ascii')}"
+
+
+async def open_reference(
+    text: str,
+    *,
+    workspace: "Workspace",
+    library: "Library",
+    families: Sequence[str],
+    max_bytes: int,
+    keep_urls: bool = True,
+    download: Download | None = None,
+) -> Media:
+    """Open whatever a model wrote where a file is wanted.
+
+    Args:
+        text: A path, a `file:`, `data:` or http(s) address, or `mtu://media/NAME`.
+        workspace: The folders this call may read.
+        library: The output folder.
+        families: The families accepted, such as `("audio", "video")`.
+        max_bytes: The most bytes accepted; checked before reading.
+        keep_urls: Pass http(s) addresses on for the gateway to fetch; else download them.
+        download: Downloads an address; `fetch` with its own limits when None.
+
+    Raises:
+        BadInput: No usable reference, or the wrong family; the message says what it is and what is accepted.
+        LimitExceeded: More than `max_bytes`, with both figures.
+        NotFound: No such file.
+        PathNotAllowed: Outside the allowed folders.
+        UrlNotAllowed: A download this server will not make.
+    """
+    import anyio.to_thread
+
+    text = text.strip()
+    scheme = text[:12].partition(":")[0].lower() if ":" in text[:12] else ""
+    if scheme in ("http", "https"):
+        media = await _address(text, max_bytes, None if keep_urls else download or _download)
+    elif scheme == "data":
+        media = await anyio.to_thread.run_sync(_inline, text, max_bytes)
+    elif scheme == "mtu":
+        media = await anyio.to_thread.run_sync(_saved, text, library, max_bytes)
+    else:
+        media = await anyio.to_thread.run_sync(_file, text, workspace, max_bytes)
+    _require_family(media, families)
+    return media
+
+
+async def _download(url: str, max_bytes: int) -> "Fetched":
+    from mtu_mcp.media.download import fetch
+
+    return await fetch(url, max_bytes=max_bytes, timeout=_DOWNLOAD_SECONDS)
+
+
+async def _address(url: str, max_bytes: int, download: Download | None) -> Media:
+    from mtu_mcp.media.download import check_form
+
+    check_form(url, allow_http=True)
+    if download is None:
+        last = unquote(urlsplit(url).path).rpartition("/")[2]
+        return Media(name=names.safe_name(last), kind=kinds.kind_of_name(last), url=url)
+    fetched = await download(url, max_bytes)
+    return from_bytes(fetched.data, fetched.name)
+
+
+def from_bytes(data: bytes, name: str = "") -> Media:
+    """Media made of bytes in memory; its kind comes from the bytes, its extension from the kind."""
+    kind = _settled(kinds.identify(data[: kinds.HEAD], name), io.BytesIO(data))
+    return Media(name=_fitting(name or "file", kind), kind=kind, size=len(data), data=data)
+
+
+def _inline(text: str, max_bytes: int) -> Media:
+    header, comma, body = text.partition(",")
+    if not comma or len(header) > 300:
+        raise BadInput("The data: URI has no comma after its media type.", advice="Write data:image/png;base64,...")
+    if not header.lower().endswith(";base64"):
+        _require_size(len(body) // 3, max_bytes, "The data: URI")
+        data = unquote_to_bytes(body)
+    else:
+        # Four characters make three bytes; the bound holds before anything is decoded. White space comes on top.
+        _require_size(len(body) * 3 // 5, max_bytes, "The data: URI")
+        data = decode_base64(unquote(body) if "%" in body else body)
+    _require_size(len(data), max_bytes, "The data: URI")
+    if not data:
+        raise BadInput("The data: URI is empty.")
+    return from_bytes(data)
+
+
+def decode_base64(text: str) -> bytes:
+    """Decode base64, either alphabet, with white space or missing padding.
+
+    Raises:
+        BadInput: It holds anything else.
+    """
+    import binascii
+
+    plain = "".join(text.split()).replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        return binascii.a2b_base64(plain + "=" * (-len(plain) % 4), strict_mode=True)
+    except ValueError as error:
+        raise BadInput(
+            "The data: URI is not valid base64.", advice="Encode the file again, or give its path."
+        ) from error
+
+
+def _saved(text: str, library: "Library", max_bytes: int) -> Media:
+    if not text.lower().startswith(LIBRARY_PREFIX):
+        raise BadInput(f"{names.quote(text)} is no file.", advice=f"Saved files are {LIBRARY_PREFIX}NAME.")
+    saved = library.find(unquote(text[len(LIBRARY_PREFIX) :]))
+    return _described(saved.path, lambda: library.open(saved.name), max_bytes)
+
+
+def _file(text: str, workspace: "Workspace", max_bytes: int) -> Media:
+    path = workspace.locate(text)
+    return _described(path, lambda: workspace.open(path), max_bytes)
+
+
+def _described(path: Path, opener: Callable[[], BinaryIO], max_bytes: int) -> Media:
+    with opener() as stream:
+        size = stream.seek(0, io.SEEK_END)
+        _require_size(size, max_bytes, names.quote(path.name))
+        if not size:
+            raise BadInput(f"{names.quote(path.name)} is empty.")
+        stream.seek(0)
+        kind = _settled(kinds.identify(stream.read(kinds.HEAD), path.name), stream)
+    return Media(name=_fitting(path.name, kind), kind=kind, size=size, path=path, opener=opener)
+
+
+def _settled(kind: Kind, stream: BinaryIO) -> Kind:
+    """The kind, with containers for video that hold sound alone told apart: voice memos, browser recordings."""
+    extension = _WITHOUT_PICTURE.get(kind.mime)
+    if extension is None:
+        return kind
+    from mtu_mcp.media.measurement import measure_stream
+
+    figures = measure_stream(stream, kind.mime)
+    return kinds.kind_of_name("x." + extension) if figures.has_sound and figures.has_picture is False else kind
+
+
+def _fitting(name: str, kind: Kind) -> str:
+    """A name whose extension fits the bytes: receivers go by it."""
+    safe = names.safe_name(name)
+    if kind.family == "unknown" or kinds.kind_of_name(safe) == kind:
+        return safe
+    return f"{safe.rpartition('.')[0] or safe}.{kind.extension}"
+
+
+def _require_size(size: int, max_bytes: int, what: str) -> None:
+    if size > max_bytes:
+        raise LimitExceeded(
+            f"{what} has {size:,} bytes; at most {max_bytes:,} are accepted here.",
+            advice="Use a smaller, shorter or more compressed file.",
+        )
+
+
+def _require_family(media: Media, families: Sequence[str]) -> None:
+    family = media.kind.family
+    if family in families or (media.url and family == "unknown"):
+        return
+    accepted = " or ".join(families)
+    what = "of no known kind" if family == "unknown" else f"{media.kind.mime} ({family})"
+    raise BadInput(f"{names.quote(media.name)} is {what}; accepted here: {accepted}.", advice=f"Give one: {accepted}.")
