@@ -44,8 +44,9 @@ def mp3_facts(data: bytes) -> Facts:
             continue
         size, count, frame_rate, frame_channels = frame
         rate, channels = rate or frame_rate, channels or frame_channels
-        # A first frame with a Xing or Info header holds no sound, but decoders count its encoder delay much the same.
-        samples, at = samples + count, at + size
+        # A first frame with a Xing or Info header holds no sound.
+        marked = not samples and any(mark in data[at : at + 48] for mark in (b"Xing", b"Info"))
+        samples, at = samples + (0 if marked else count), at + size
     return Facts(samples / rate if rate else 0.0, rate, channels, tags)
 
 

@@ -135,14 +135,14 @@ def _listen(data: bytes, sound: Sound, recognise: bool) -> Sound:
 
 
 def _carried_transcript(tags: Mapping[str, str]) -> tuple[str | None, str]:
-    """Pick the transcript out of a file's tags: a tag of that name first, then lyrics, then a comment."""
-    for name in _TRANSCRIPT_TAGS:
-        text = tags.get(name, "").strip()
+    """Pick the transcript out of a file's tags: one that begins "transcript:", then a tag of that name, lyrics, a comment."""
+    named = [(name, tags[name].strip()) for name in _TRANSCRIPT_TAGS if tags.get(name, "").strip()]
+    for name, text in named:
         head, colon, rest = text.partition(":")
-        if colon and head.strip().lower() in {"transcript", "transcription"}:
-            text = rest.strip()
-        if text:
-            return text, name
+        if colon and head.strip().lower() in {"transcript", "transcription"} and rest.strip():
+            return rest.strip(), name
+    for name, text in named:
+        return text, name
     return None, ""
 
 
