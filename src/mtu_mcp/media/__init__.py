@@ -6,14 +6,18 @@ Knows nothing of: the gateway, models, prices, conversations, MCP.
 Because: this room stands between a language model's arguments and a person's disk and network; one door is watched best.
 """
 
-from mtu_mcp.media.download import Fetched, fetch
-from mtu_mcp.media.kinds import Family, Kind, identify, kind_of_name
-from mtu_mcp.media.library import Library, Saved
-from mtu_mcp.media.measurement import Measurement, measure
-from mtu_mcp.media.preview import Preview, preview
-from mtu_mcp.media.privacy import strip_metadata
-from mtu_mcp.media.references import Media, open_reference
-from mtu_mcp.media.workspace import Workspace, folders_from_roots
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from mtu_mcp.media.download import Fetched, fetch
+    from mtu_mcp.media.kinds import Family, Kind, identify, kind_of_name
+    from mtu_mcp.media.library import Library, Saved
+    from mtu_mcp.media.measurement import Measurement, measure
+    from mtu_mcp.media.privacy import strip_metadata
+    from mtu_mcp.media.references import Media, open_reference
+    from mtu_mcp.media.thumbnails import Preview, preview
+    from mtu_mcp.media.workspace import Workspace, folders_from_roots
 
 __all__ = [
     "Family",
@@ -34,3 +38,32 @@ __all__ = [
     "preview",
     "strip_metadata",
 ]
+
+# Names are loaded when first asked for: a server that lists its tools needs none of this yet.
+_HOMES: Final = {
+    "Family": "kinds",
+    "Fetched": "download",
+    "Kind": "kinds",
+    "Library": "library",
+    "Measurement": "measurement",
+    "Media": "references",
+    "Preview": "thumbnails",
+    "Saved": "library",
+    "Workspace": "workspace",
+    "fetch": "download",
+    "folders_from_roots": "workspace",
+    "identify": "kinds",
+    "kind_of_name": "kinds",
+    "measure": "measurement",
+    "open_reference": "references",
+    "preview": "thumbnails",
+    "strip_metadata": "privacy",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

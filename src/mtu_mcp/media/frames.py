@@ -15,7 +15,6 @@ _MPEG2_LAYER23: Final = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144
 _AAC_RATES: Final = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 
 # Bytes of a whole frame by its type, the header byte included: RFC 4867 section 5.3 and 3GPP TS 26.101/26.201.
-AMR_NARROW: Final = b"#!AMR\n"
 AMR_WIDE: Final = b"#!AMR-WB\n"
 _AMR_NARROW_SIZES: Final = (13, 14, 16, 18, 20, 21, 27, 32, 6, 0, 0, 0, 0, 0, 0, 1)
 _AMR_WIDE_SIZES: Final = (18, 24, 33, 37, 41, 47, 51, 59, 61, 6, 0, 0, 0, 0, 1, 1)

@@ -8,8 +8,6 @@ Our own table, because the formats the gateway takes are few and a wrong answer 
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from mtu_mcp.media.frames import AMR_NARROW, AMR_WIDE, adts_frame, follows_itself
-
 Family = Literal["image", "audio", "video", "document", "unknown"]
 
 HEAD: Final = 4096
@@ -106,8 +104,8 @@ _STARTS: Final = (
     (b"MM\x00*", "tiff"),
     (b"\x00\x00\x01\x00", "ico"),
     (b"fLaC", "flac"),
-    (AMR_NARROW, "amr"),
-    (AMR_WIDE, "amr"),
+    (b"#!AMR\n", "amr"),
+    (b"#!AMR-WB\n", "amr"),
     (b"FLV\x01", "flv"),
     (b"\x00\x00\x01\xba", "mpeg"),
     (b"\x00\x00\x01\xb3", "mpeg"),
@@ -116,8 +114,14 @@ _STARTS: Final = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "doc"),
 )
 _RIFF: Final = {b"WEBP": "webp", b"WAVE": "wav", b"AVI ": "avi"}
-_BRANDS: Final = {b"qt  ": "mov", b"M4A ": "m4a", b"M4B ": "m4a", b"avif": "avif", b"avis": "avif"}
-_BRANDS |= dict.fromkeys((b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"), "heic")
+_BRANDS: Final = {
+    b"qt  ": "mov",
+    b"M4A ": "m4a",
+    b"M4B ": "m4a",
+    b"avif": "avif",
+    b"avis": "avif",
+    **dict.fromkeys((b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"), "heic"),
+}
 _ASF: Final = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_VIDEO: Final = bytes.fromhex("c0ef19bc4d5bcf11a8fd00805f5c442b")
 
@@ -168,6 +172,8 @@ def _contained(head: bytes) -> str:
 
 
 def _framed(head: bytes) -> str:
+    from mtu_mcp.media.frames import adts_frame, follows_itself
+
     if head.startswith(b"ID3") and len(head) >= 10:
         start = 10 + synchsafe(head[6:10])
         if head[start : start + 4] == b"fLaC":

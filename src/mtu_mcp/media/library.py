@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 from urllib.parse import quote
 
 from mtu_mcp.errors import BadInput, MtuError, NotFound
@@ -39,7 +39,7 @@ class Saved:
         kind: What its bytes are.
         size: Bytes.
         created: Seconds since 1970.
-        about: What its sidecar says; empty when it has none.
+        about: What its sidecar says: `title`, `created` (ISO 8601, UTC) and what the caller gave; empty without one.
     """
 
     name: str
@@ -121,8 +121,9 @@ class Library:
         return open_inside(os.path.realpath(self.folder), name)
 
     def _save(self, data: bytes, title: str, extension: str, about: Mapping[str, Any]) -> Saved:
-        created = self._clock()
-        sidecar = _sidecar_text(title, created, about)
+        created = float(int(self._clock()))
+        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(created))
+        content = {"title": title, "created": moment, **about}
         stem = self._stem(title, created)
         extension = re.sub(r"[^a-z0-9]", "", extension.lower())[:10] or "bin"
         hidden = self.folder / f".{os.urandom(12).hex()}.part"
@@ -130,7 +131,7 @@ class Library:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             writing.write_whole(hidden, data, self._create)
-            writing.write_whole(beside, sidecar, self._create)
+            writing.write_whole(beside, _sidecar_text(content), self._create)
             name = self._publish(hidden, beside, stem, extension)
         except OSError as error:
             raise writing.storage_error(self.folder, error) from error
@@ -139,7 +140,7 @@ class Library:
             _discard(beside)
         writing.flush_folder(self.folder)
         kind = kinds.identify(data[: kinds.HEAD], name)
-        return Saved(name, self.folder / name, _uri(name), kind, len(data), created, dict(about))
+        return Saved(name, self.folder / name, _uri(name), kind, len(data), created, content)
 
     def _publish(self, hidden: Path, beside: Path, stem: str, extension: str) -> str:
         for attempt in range(1, _TRIES):
@@ -181,10 +182,8 @@ class Library:
 
     def _describe(self, name: str, status: os.stat_result) -> Saved:
         about = self._about(name)
-        created = about.pop("created_at", None)
-        about.pop("title", None)
-        moment = float(created) if isinstance(created, int | float) else status.st_mtime
-        return Saved(name, self.folder / name, _uri(name), self._kind(name), status.st_size, moment, about)
+        created = _moment(about.get("created"), status.st_mtime)
+        return Saved(name, self.folder / name, _uri(name), self._kind(name), status.st_size, created, about)
 
     def _kind(self, name: str) -> Kind:
         try:
@@ -199,7 +198,7 @@ class Library:
                 about: object = json.loads(stream.read(_SIDECAR_BYTES))
         except (MtuError, OSError, ValueError, RecursionError):
             return {}
-        return dict[str, Any](about) if isinstance(about, dict) else {}
+        return cast("dict[str, Any]", about) if isinstance(about, dict) else {}
 
     def _missing(self, name: str) -> NotFound:
         import difflib
@@ -221,10 +220,17 @@ def _discard(hidden: Path) -> None:
         return  # a folder that vanished or became read-only took it along; the error that matters is on its way
 
 
-def _sidecar_text(title: str, created: float, about: Mapping[str, Any]) -> bytes:
-    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(created))
-    content = {"title": title, "created": moment, "created_at": created, **about}
+def _sidecar_text(content: Mapping[str, Any]) -> bytes:
     return (json.dumps(content, ensure_ascii=False, indent=2, default=str) + "\n").encode("utf-8", "replace")
+
+
+def _moment(text: object, otherwise: float) -> float:
+    from datetime import datetime
+
+    try:
+        return datetime.fromisoformat(str(text)).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return otherwise
 
 
 def _uri(name: str) -> str:

@@ -24,9 +24,9 @@ _DEVICES: Final = frozenset(
     {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"}
     | {f"{port}{digit}" for port in ("COM", "LPT") for digit in "0123456789¹²³"}
 )
-_DRIVE: Final = re.compile(r"^[A-Za-z]:")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-_HOST: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9.\-_]*$")
+# Compiled when first used: importing must cost next to nothing.
+_CONTROL: Final = r"[\x00-\x1f\x7f]"
+_HOST: Final = r"[A-Za-z0-9][A-Za-z0-9.\-_]*"
 
 
 def quote(text: str, limit: int = 120) -> str:
@@ -48,7 +48,7 @@ def check_text(text: str) -> None:
             f"This is no path: it has {len(text):,} characters.",
             advice="Base64 data goes in a data: URI such as data:image/png;base64,...",
         )
-    if _CONTROL.search(text):
+    if re.search(_CONTROL, text):
         raise BadInput(f"The path {quote(text)} holds a control character.", advice="Name the file without it.")
     try:
         text.encode("utf-8")
@@ -91,11 +91,11 @@ def windows_flaw(path: str) -> str:
     if plain.startswith(("\\\\?\\", "\\\\.\\", "\\??\\", "\\\\?", "\\\\.")):
         return "it is a device path"
     drive, tail = ntpath.splitdrive(plain)
-    if _DRIVE.match(plain) and not tail.startswith("\\"):
+    if plain[1:2] == ":" and not tail.startswith("\\"):
         return "it is relative to a drive's current folder"
     if plain.startswith("\\") and not plain.startswith("\\\\"):
         return "it has no drive"
-    if plain.startswith("\\\\") and (not drive or not tail or not _HOST.match(plain[2:].partition("\\")[0])):
+    if plain.startswith("\\\\") and (not drive or not tail or not re.fullmatch(_HOST, plain[2:].partition("\\")[0])):
         return "it is no complete share name"
     if ":" in tail or (plain.startswith("\\\\") and ":" in drive):
         return "it names an alternate data stream"
@@ -156,7 +156,7 @@ def _decode(text: str, uri: str) -> str:
 
 def _windows_path(host: str, path: str, uri: str) -> str:
     if host:
-        if not _HOST.match(host):
+        if not re.fullmatch(_HOST, host):
             raise PathNotAllowed(f"{quote(uri)} names no machine that a path can name.", advice="Name a local file.")
         return f"\\\\{host}" + path.replace("/", "\\")
     drive = re.match(r"^/+([A-Za-z])[:|](/.*)?$", path)

@@ -28,7 +28,8 @@ def picture_size(window: Window) -> Measurement:
         size = _webp(head)
     elif head.startswith(b"BM") and len(head) >= 26:
         # Signed: a negative height means rows from the top.
-        size = tuple(abs(int.from_bytes(head[at : at + 4], "little", signed=True)) for at in (18, 22))
+        width, height = (int.from_bytes(head[at : at + 4], "little", signed=True) for at in (18, 22))
+        size = abs(width), abs(height)
     if size is None or not all(size):
         return NOTHING
     return Measurement(width=size[0], height=size[1])

@@ -101,7 +101,7 @@ def _encodings(small: "Image.Image") -> Iterator[Preview]:
     for quality in (82, 65, 45):
         yield _encoded(small, "JPEG", {"quality": quality, "optimize": True})
     while min(small.size) > 32:
-        small = small.resize((small.width // 2, small.height // 2))
+        small = small.reduce(2)
         yield _encoded(small, "JPEG", {"quality": 65, "optimize": True})
 
 
