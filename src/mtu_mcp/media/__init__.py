@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from mtu_mcp.media.download import Fetched, fetch
-    from mtu_mcp.media.kinds import Family, Kind, identify, kind_of_name
+    from mtu_mcp.media.kinds import Family, Kind, kind_of, kind_of_name
     from mtu_mcp.media.library import Library, Saved
-    from mtu_mcp.media.measurement import Measurement, measure
+    from mtu_mcp.media.measurement import Measurement, measure, measure_blocking
     from mtu_mcp.media.privacy import strip_metadata
     from mtu_mcp.media.references import Media, open_reference
     from mtu_mcp.media.thumbnails import Preview, preview
@@ -31,9 +31,10 @@ __all__ = [
     "Workspace",
     "fetch",
     "folders_from_roots",
-    "identify",
+    "kind_of",
     "kind_of_name",
     "measure",
+    "measure_blocking",
     "open_reference",
     "preview",
     "strip_metadata",
@@ -52,9 +53,10 @@ _HOMES: Final = {
     "Workspace": "workspace",
     "fetch": "download",
     "folders_from_roots": "workspace",
-    "identify": "kinds",
+    "kind_of": "kinds",
     "kind_of_name": "kinds",
     "measure": "measurement",
+    "measure_blocking": "measurement",
     "open_reference": "references",
     "preview": "thumbnails",
     "strip_metadata": "privacy",

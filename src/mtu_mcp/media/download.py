@@ -203,7 +203,7 @@ async def _receive(response: "httpx.Response", url: "httpx.URL", rules: _Rules) 
             raise _too_large(url, rules, f"more than {rules.max_bytes:,}")
     told = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     last = unquote(url.path).rpartition("/")[2]
-    kind = kinds.identify(bytes(data[: kinds.HEAD]), last)
+    kind = kinds.kind_of(bytes(data[: kinds.HEAD]), last)
     return Fetched(bytes(data), kind.mime if kind.family != "unknown" else told or kind.mime, names.safe_name(last))
 
 

@@ -11,7 +11,7 @@ from typing import Final, Literal
 Family = Literal["image", "audio", "video", "document", "unknown"]
 
 HEAD: Final = 4096
-"""Bytes from the start that `identify` wants; more does no harm."""
+"""Bytes from the start that `kind_of` wants; more does no harm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +126,18 @@ _ASF: Final = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_VIDEO: Final = bytes.fromhex("c0ef19bc4d5bcf11a8fd00805f5c442b")
 
 
-def identify(head: bytes, name: str = "") -> Kind:
+def kind_of(data: bytes, name: str = "") -> Kind:
     """Tell what a file is from its first `HEAD` bytes.
 
     Args:
-        head: The first bytes; fewer than `HEAD` only when the file is shorter.
+        data: The bytes; the first `HEAD` are enough, fewer only when the file is shorter.
         name: The file's name; it only tells one plain text from another.
 
     Returns:
         The kind, `UNKNOWN` when nothing fits. ISO and Matroska files count as video: see `references` for those
         that hold sound alone.
     """
+    head = data[:HEAD]
     for start, extension in _STARTS:
         if head.startswith(start):
             return _BY_EXTENSION[extension]

@@ -139,7 +139,7 @@ class Library:
             _discard(hidden)
             _discard(beside)
         writing.flush_folder(self.folder)
-        kind = kinds.identify(data[: kinds.HEAD], name)
+        kind = kinds.kind_of(data[: kinds.HEAD], name)
         return Saved(name, self.folder / name, _uri(name), kind, len(data), created, content)
 
     def _publish(self, hidden: Path, beside: Path, stem: str, extension: str) -> str:
@@ -188,7 +188,7 @@ class Library:
     def _kind(self, name: str) -> Kind:
         try:
             with self.open(name) as stream:
-                return kinds.identify(stream.read(kinds.HEAD), name)
+                return kinds.kind_of(stream.read(kinds.HEAD), name)
         except MtuError:
             return kinds.UNKNOWN
 

@@ -55,8 +55,8 @@ class Measurement:
 NOTHING: Final = Measurement()
 
 
-def measure(media: "Media") -> Measurement:
-    """Measure a file or bytes in memory; blocking, so call it in a thread for large files.
+async def measure(media: "Media") -> Measurement:
+    """Measure a file or bytes in memory, in a thread of its own.
 
     Returns:
         All None for an address that was not downloaded.
@@ -64,6 +64,13 @@ def measure(media: "Media") -> Measurement:
     Raises:
         MtuError: The file cannot be opened any more; never for what is in it.
     """
+    import anyio.to_thread
+
+    return await anyio.to_thread.run_sync(measure_blocking, media)
+
+
+def measure_blocking(media: "Media") -> Measurement:
+    """`measure` for callers that have a thread already."""
     if media.data is None and media.path is None:
         return NOTHING
     with media.open() as stream:

@@ -161,7 +161,7 @@ async def _address(url: str, max_bytes: int, download: Download | None) -> Media
 
 def from_bytes(data: bytes, name: str = "") -> Media:
     """Media made of bytes in memory; its kind comes from the bytes, its extension from the kind."""
-    kind = _settled(kinds.identify(data[: kinds.HEAD], name), io.BytesIO(data))
+    kind = _settled(kinds.kind_of(data[: kinds.HEAD], name), io.BytesIO(data))
     return Media(name=_fitting(name or "file", kind), kind=kind, size=len(data), data=data)
 
 
@@ -218,7 +218,7 @@ def _described(path: Path, opener: Callable[[], BinaryIO], max_bytes: int) -> Me
         if not size:
             raise BadInput(f"{names.quote(path.name)} is empty.")
         stream.seek(0)
-        kind = _settled(kinds.identify(stream.read(kinds.HEAD), path.name), stream)
+        kind = _settled(kinds.kind_of(stream.read(kinds.HEAD), path.name), stream)
     return Media(name=_fitting(path.name, kind), kind=kind, size=size, path=path, opener=opener)
 
 
