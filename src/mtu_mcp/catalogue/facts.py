@@ -1,0 +1,116 @@
+"""The shipped facts about models, read from `models.json` when first needed, and the search for a name in them.
+
+Facts are a plain value made from a mapping, so an operator's own file can later be laid over the shipped one.
+"""
+
+import functools
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import date
+from fnmatch import fnmatchcase
+from typing import Any, Self, cast
+
+from mtu_mcp.catalogue.entries import AudioLimits, Entry, ImageLimits, OmniLimits
+from mtu_mcp.catalogue.names import spellings
+from mtu_mcp.catalogue.prices import Prices
+from mtu_mcp.catalogue.tokens import OmniRates
+
+
+class Facts:
+    """What is known of models, by name or pattern, and which are preferred for what.
+
+    Args:
+        families: Names or patterns, and the entry they share; earlier patterns win.
+        preferences: For a capability, names in order of preference.
+    """
+
+    def __init__(
+        self, families: Iterable[tuple[tuple[str, ...], Entry]], preferences: Mapping[str, tuple[str, ...]]
+    ) -> None:
+        self._exact: dict[str, Entry] = {}
+        self._patterns: list[tuple[str, Entry]] = []
+        for matches, entry in families:
+            for match in matches:
+                if "*" in match:
+                    self._patterns.append((match, entry))
+                else:
+                    self._exact.setdefault(match, entry)
+        self._preferences = preferences
+
+    @classmethod
+    def read(cls, raw: Mapping[str, Any]) -> Self:
+        """Facts from a mapping in the form of `models.json`.
+
+        Raises:
+            KeyError: A family lacks its names, or refers to limits or rates that are not there.
+            TypeError: A key is unknown, or a needed one is missing.
+            ValueError: A date is not one.
+        """
+        limits = {name: OmniLimits(**_frozen(value)) for name, value in raw.get("limits", {}).items()}
+        rates = {name: OmniRates(**value) for name, value in raw.get("rates", {}).items()}
+        families = [_family(family, limits, rates) for family in raw.get("families", ())]
+        return cls(families, {name: tuple(value) for name, value in raw.get("preferences", {}).items()})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that is spelt out."""
+        return tuple(self._exact)
+
+    def entry(self, name: str) -> Entry:
+        """What is known of a model; an entry with nothing but its name if that is nothing."""
+        return replace(self._find(name), name=name)
+
+    def preferences(self, capability: str) -> tuple[str, ...]:
+        """Names in order of preference; empty for a capability that has no list."""
+        return self._preferences.get(capability, ())
+
+    def _find(self, name: str) -> Entry:
+        candidates = spellings(name)
+        for candidate in candidates:
+            if found := self._exact.get(candidate):
+                return found
+        for candidate in candidates:
+            for pattern, entry in self._patterns:
+                if fnmatchcase(candidate, pattern):
+                    return entry
+        return _NOTHING
+
+
+@functools.cache
+def shipped() -> Facts:
+    """The facts that come with this version, read once."""
+    from importlib.resources import files
+
+    text = files("mtu_mcp.catalogue").joinpath("models.json").read_text(encoding="utf-8")
+    return Facts.read(json.loads(text))
+
+
+_NOTHING = Entry("")
+
+
+def _family(
+    raw: Mapping[str, Any], limits: Mapping[str, OmniLimits], rates: Mapping[str, OmniRates]
+) -> tuple[tuple[str, ...], Entry]:
+    values = dict(_pairs(raw))
+    matches = cast("tuple[str, ...]", values.pop("match"))
+    if "limits" in values:
+        values["limits"] = limits[cast("str", values["limits"])]
+    if "rates" in values:
+        values["rates"] = rates[cast("str", values["rates"])]
+    if "retires" in values:
+        values["retires"] = date.fromisoformat(cast("str", values["retires"]))
+    for field, kind in (("prices", Prices), ("images", ImageLimits), ("audio", AudioLimits)):
+        if field in values:
+            values[field] = kind(**_frozen(cast("Mapping[str, Any]", values[field])))
+    return tuple(match.casefold() for match in matches), Entry("", **values)
+
+
+def _frozen(raw: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(_pairs(raw))
+
+
+def _pairs(raw: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Lists as tuples: entries are shared, so nothing in them may change."""
+    for key, value in raw.items():
+        yield key, tuple(cast("list[Any]", value)) if isinstance(value, list) else value
