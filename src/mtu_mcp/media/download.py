@@ -8,7 +8,7 @@ Proxies of the environment are not used: a proxy resolves the name itself, and t
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
@@ -73,8 +73,9 @@ async def fetch(
         url: The address.
         max_bytes: The most bytes accepted; more stops the download.
         timeout: Seconds for everything, redirects included.
-        allow_http: Whether unencrypted addresses are allowed.
-        allow_private: Whether addresses of the own machine and network are allowed.
+        allow_http: Whether this address may be unencrypted.
+        allow_private: Whether this address may lie on the own machine or network. Both hold for its own origin
+            alone: a redirect elsewhere must be https and public.
         resolver: Turns names into addresses.
         transport: Carries the requests.
 
@@ -132,8 +133,14 @@ def check_form(url: str, *, allow_http: bool) -> "httpx.URL":
 
 
 async def _follow(client: "httpx.AsyncClient", url: str, rules: _Rules) -> Fetched:
+    origin: tuple[str, str] | None = None
     for _ in range(MAX_REDIRECTS + 1):
         parsed = check_form(url, allow_http=rules.allow_http)
+        here = parsed.scheme, parsed.netloc.decode("ascii")
+        origin = origin or here
+        if here != origin:
+            rules = replace(rules, allow_http=False, allow_private=False)
+            parsed = check_form(url, allow_http=False)
         response = await _ask(client, parsed, await _judged(parsed, rules))
         try:
             if not response.is_redirect:
