@@ -1,0 +1,49 @@
+"""Our side of the wire.
+
+Owns: requests as bytes, answers from bytes in any shape a gateway sends, failures, retries, what was spent.
+Asks for: Settings, and optionally a transport, a clock and a way to wait.
+Knows nothing of: MCP, tools, files' whereabouts, prices, conversations.
+Because: gateways disagree about everything the API leaves open, and one room must know all of it so that no other does.
+"""
+
+from mtu_mcp.gateway.audio import Segment, Transcript, TranscriptionRequest
+from mtu_mcp.gateway.chat import ChatAnswer, ChatRequest
+from mtu_mcp.gateway.citations import Citation
+from mtu_mcp.gateway.client import Gateway
+from mtu_mcp.gateway.exchange import Exchange, Progress, Scope, current_scope, open_scope
+from mtu_mcp.gateway.images import ImageEdit, ImageRequest, ImagesAnswer, ImageVariation, MadeImage
+from mtu_mcp.gateway.models import ModelEntry
+from mtu_mcp.gateway.responses import ResponsesAnswer, ResponsesRequest
+from mtu_mcp.gateway.search import BaiduAnswer, BaiduSearch, SearchHit
+from mtu_mcp.gateway.toolcalls import ToolCall
+from mtu_mcp.gateway.uploads import Upload
+from mtu_mcp.gateway.usage import Usage
+
+__all__ = [
+    "BaiduAnswer",
+    "BaiduSearch",
+    "ChatAnswer",
+    "ChatRequest",
+    "Citation",
+    "Exchange",
+    "Gateway",
+    "ImageEdit",
+    "ImageRequest",
+    "ImageVariation",
+    "ImagesAnswer",
+    "MadeImage",
+    "ModelEntry",
+    "Progress",
+    "ResponsesAnswer",
+    "ResponsesRequest",
+    "Scope",
+    "SearchHit",
+    "Segment",
+    "ToolCall",
+    "Transcript",
+    "TranscriptionRequest",
+    "Upload",
+    "Usage",
+    "current_scope",
+    "open_scope",
+]

@@ -1,0 +1,179 @@
+"""The body of an answer, read once in the form it turns out to have.
+
+What a gateway sends need not be what was asked for or what its Content-Type says: some put a whole JSON answer where
+a stream was asked, or a stream where none was, and a wrong address answers with a web page under status 200. So
+the first bytes decide. Every reading is bounded, and every way a connection can break becomes an error of the tree.
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import anyio
+import anyio.to_thread
+
+from mtu_mcp.errors import BadAnswer, UpstreamError
+from mtu_mcp.gateway import failures
+from mtu_mcp.gateway.complaints import reported
+from mtu_mcp.gateway.events import Event, EventDecoder
+from mtu_mcp.gateway.failures import Asked
+from mtu_mcp.gateway.shapes import loads, mapping, shortened
+
+if TYPE_CHECKING:
+    import httpx
+
+JSON_LIMIT: Final = 64 * 1024 * 1024
+STREAM_LIMIT: Final = 256 * 1024 * 1024
+_BIG: Final = 1024 * 1024
+_DRAIN_SECONDS: Final = 0.05
+_FIELDS: Final = (b"data:", b"event:", b":", b"id:", b"retry:")
+
+BodyForm = Literal["events", "json", "page", "text", "empty"]
+
+
+class Body:
+    """One answer's body.
+
+    Attributes:
+        asked: What was asked, for the wording of errors.
+        request_id: The gateway's name for the request, from the headers.
+    """
+
+    def __init__(self, response: "httpx.Response", asked: Asked, seconds: float) -> None:
+        self.asked = asked
+        self.request_id = failures.request_id_of(response.headers)
+        self._type = response.headers.get("content-type", "").lower()
+        self._seconds = seconds
+        self._packets = response.aiter_bytes()
+        self._head: list[bytes] = []
+
+    async def form(self) -> BodyForm:
+        """Look at the first bytes and say what they begin."""
+        said_events = "event-stream" in self._type
+        start = b""
+        while len(start) < (1 if said_events else 6):
+            packet = await self._next()
+            if packet is None:
+                break
+            self._head.append(packet)
+            start = (start + packet[:64]).removeprefix(b"\xef\xbb\xbf").lstrip()[:64]
+        if not start:
+            return "empty"
+        if start.startswith((b"{", b"[")):
+            return "json"
+        if start.startswith(b"<"):
+            return "page"
+        return "events" if said_events or start.startswith(_FIELDS) else "text"
+
+    async def read(self, limit: int = JSON_LIMIT) -> bytes:
+        """Read all of it.
+
+        Raises:
+            BadAnswer: It is larger than `limit` bytes.
+        """
+        parts: list[bytes] = []
+        size = 0
+        async with aclosing(self._stream()) as packets:
+            async for packet in packets:
+                size += len(packet)
+                if size > limit:
+                    raise BadAnswer(f"The gateway's answer is larger than {limit:,} bytes, the most that is read.")
+                parts.append(packet)
+        return b"".join(parts)
+
+    async def json(self, expected: tuple[str, ...]) -> Any:
+        """Read a JSON answer.
+
+        Args:
+            expected: Keys of a real answer; see `complaints.reported`.
+
+        Raises:
+            UpstreamError: It is an error, a web page, or cannot be read.
+        """
+        data = await self.read()
+        try:
+            # A picture is megabytes of base64: parsing it here would hold up every other call.
+            parsed = await anyio.to_thread.run_sync(loads, data) if len(data) > _BIG else loads(data)
+        except ValueError as error:
+            raise self.unreadable(data) from error
+        if complaint := reported(parsed, expected):
+            raise failures.from_complaint(self.asked, complaint, self.request_id)
+        return parsed
+
+    async def events(self) -> AsyncGenerator[list[Event]]:
+        """Give the events of a stream, those of one packet together.
+
+        Raises:
+            BadAnswer: The stream, or one piece of it, is larger than any honest one.
+        """
+        decoder = EventDecoder()
+        size = 0
+        async with aclosing(self._stream()) as packets:
+            async for packet in packets:
+                size += len(packet)
+                if size > STREAM_LIMIT:
+                    raise BadAnswer(
+                        f"The gateway's stream is longer than {STREAM_LIMIT:,} bytes, the most that is read."
+                    )
+                if events := decoder.feed(packet):
+                    yield events
+        if events := decoder.close():
+            yield events
+
+    async def objects(self, expected: tuple[str, ...]) -> AsyncGenerator[Mapping[str, Any]]:
+        """Give the JSON objects of a stream whose pieces are each complete in themselves, leaving out the rest.
+
+        Raises:
+            UpstreamError: One of them is an error.
+        """
+        async with aclosing(self.events()) as packets:
+            async for events in packets:
+                for event in events:
+                    raw = _object(event.data)
+                    if complaint := reported(raw, ("type", *expected)):
+                        raise failures.from_complaint(self.asked, complaint, self.request_id)
+                    if raw:
+                        yield raw
+
+    async def drain(self) -> None:
+        """Read what follows the end of a stream, briefly, so that the connection can be used again."""
+        with anyio.move_on_after(_DRAIN_SECONDS):
+            for _ in range(4):
+                if await self._next() is None:
+                    return
+
+    def unreadable(self, data: bytes) -> UpstreamError:
+        """The error for bytes that are not the JSON they should be."""
+        text = data[:16384].decode("utf-8", "replace").strip()
+        if text.startswith("<"):
+            return failures.from_page(self.asked, text)
+        quote = shortened(self.asked.struck(text), 200)
+        what = f'is not JSON: "{quote}"' if quote else "is empty"
+        return BadAnswer(
+            f"The gateway's answer {what}.",
+            advice="Try again; if it stays so, check MTU_BASE_URL.",
+            status=200,
+            request_id=self.request_id,
+        )
+
+    async def _next(self) -> bytes | None:
+        import httpx
+
+        try:
+            return await anext(self._packets, None)
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise failures.from_transport(error, self._seconds) from error
+
+    async def _stream(self) -> AsyncGenerator[bytes]:
+        for packet in self._head:
+            yield packet
+        self._head = []
+        while (packet := await self._next()) is not None:
+            yield packet
+
+
+def _object(data: str) -> Mapping[str, Any]:
+    try:
+        return mapping(loads(data))
+    except ValueError:
+        return {}

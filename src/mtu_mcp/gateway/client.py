@@ -1,0 +1,91 @@
+"""The gateway as a class: one method per endpoint, each of them a function in the endpoint's own module."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import anyio
+
+from mtu_mcp.gateway import audio, chat, images, models, responses, search
+from mtu_mcp.gateway.audio import Transcript, TranscriptionRequest
+from mtu_mcp.gateway.chat import ChatAnswer, ChatRequest
+from mtu_mcp.gateway.images import ImageEdit, ImageRequest, ImagesAnswer, ImageVariation
+from mtu_mcp.gateway.models import ModelEntry
+from mtu_mcp.gateway.responses import ResponsesAnswer, ResponsesRequest
+from mtu_mcp.gateway.search import BaiduAnswer, BaiduSearch
+from mtu_mcp.gateway.wire import Wire
+from mtu_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
+
+
+class Gateway:
+    """One account at one gateway. Safe to use from many tasks of one event loop; building it costs nothing.
+
+    Every method raises from the tree in `mtu_mcp.errors` and nothing else: UpstreamError and below for the gateway,
+    SettingsError for a wrong variable, BadInput for a request that cannot be written or a file that cannot be read.
+    Each that spends adds one Exchange to the current scope.
+
+    Args:
+        settings: Address, key, patience.
+        transport: Stands in for the network; the default is the network.
+        wait: Sleeps for some seconds, between tries.
+        clock: Seconds of a clock that only goes forward, for durations.
+        now: Unix seconds, for a Retry-After that is a date.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        transport: "httpx.AsyncBaseTransport | None" = None,
+        wait: Callable[[float], Awaitable[None]] = anyio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._wire = Wire(settings, transport=transport, wait=wait, clock=clock, now=now)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._wire.aclose()
+
+    async def chat(self, request: ChatRequest) -> ChatAnswer:
+        """Ask a chat model; an answer that broke off is returned with `cut` set."""
+        return await chat.ask(self._wire, request)
+
+    async def respond(self, request: ResponsesRequest) -> ResponsesAnswer:
+        """Make a request of the Responses API; an answer that broke off is returned with `cut` set."""
+        return await responses.respond(self._wire, request)
+
+    async def generate_images(self, request: ImageRequest) -> ImagesAnswer:
+        """Make pictures from words."""
+        return await images.generate(self._wire, request)
+
+    async def edit_images(self, request: ImageEdit) -> ImagesAnswer:
+        """Change a picture."""
+        return await images.edit(self._wire, request)
+
+    async def vary_image(self, request: ImageVariation) -> ImagesAnswer:
+        """Make variations of a picture; many gateways answer NotOffered."""
+        return await images.vary(self._wire, request)
+
+    async def transcribe(self, request: TranscriptionRequest) -> Transcript:
+        """Write speech down in its own language."""
+        return await audio.transcribe(self._wire, request)
+
+    async def translate_audio(self, request: TranscriptionRequest) -> Transcript:
+        """Write speech down in English."""
+        return await audio.translate(self._wire, request)
+
+    async def list_models(self) -> tuple[ModelEntry, ...]:
+        """List the models; costs nothing."""
+        return await models.list_all(self._wire)
+
+    async def retrieve_model(self, model: str) -> ModelEntry:
+        """Ask after one model; costs nothing."""
+        return await models.retrieve(self._wire, model)
+
+    async def search_baidu(self, request: BaiduSearch) -> BaiduAnswer:
+        """Search with Baidu; NotOffered where the gateway has no such path."""
+        return await search.search(self._wire, request)

@@ -1,0 +1,130 @@
+"""What one tool call spends and hears.
+
+The server opens a Scope round each call; every upstream call made inside adds one Exchange to it, however it ends.
+So the ledger is fed here and a new tool cannot forget to count. The scope travels in a ContextVar because passing it
+through every signature would make each capability carry what only the edge reads.
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Literal
+from uuid import uuid4
+
+from mtu_mcp.errors import UpstreamError
+from mtu_mcp.gateway.usage import Usage
+
+_log = logging.getLogger(__name__)
+
+State = Literal["running", "done", "failed", "cut", "cancelled"]
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One upstream call that may cost money.
+
+    Attributes:
+        endpoint: As in the API's paths: "chat/completions".
+        model: The model asked for.
+        served: The model the answer names.
+        state: How it ended; "cut" means that what arrived was given on as incomplete.
+        usage: What the gateway counted, None when it counted nothing.
+        partial: Text that had arrived when it did not end well.
+        request_id: The gateway's name for the request.
+        seconds: From the first byte sent to the end, retries included.
+        idempotency_key: The same on every retry.
+    """
+
+    endpoint: str
+    model: str
+    served: str = ""
+    state: State = "running"
+    usage: Usage | None = None
+    partial: str = ""
+    request_id: str = ""
+    seconds: float = 0.0
+    idempotency_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A word on how far a call is; `done` of `total` when that can be said."""
+
+    message: str
+    done: float | None = None
+    total: float | None = None
+
+
+class Scope:
+    """What one tool call spent, and where its progress goes.
+
+    Args:
+        report: Called with each progress; it should throttle, for there is one per packet of a stream.
+    """
+
+    def __init__(self, report: Callable[[Progress], Awaitable[None]] | None = None) -> None:
+        self.exchanges: list[Exchange] = []
+        self._report = report
+
+    @property
+    def listening(self) -> bool:
+        """Whether anybody hears the progress; when not, wording it can be saved."""
+        return self._report is not None
+
+    async def report(self, message: str, done: float | None = None, total: float | None = None) -> None:
+        """Tell the host how far it is; a report that cannot be delivered does not end a call that costs money."""
+        if self._report is None:
+            return
+        try:
+            await self._report(Progress(message, done, total))
+        except Exception:  # noqa: BLE001 - whatever the host's side raises, the answer is paid for
+            _log.exception("progress could not be reported; no more is tried for this call")
+            self._report = None
+
+
+_current: ContextVar[Scope | None] = ContextVar("mtu_mcp_scope", default=None)
+
+
+def current_scope() -> Scope:
+    """The scope of the running call; outside of any, one that nobody reads."""
+    return _current.get() or Scope()
+
+
+@contextmanager
+def open_scope(report: Callable[[Progress], Awaitable[None]] | None = None) -> Generator[Scope]:
+    """Make a scope current for the block and the tasks started in it."""
+    scope = Scope(report)
+    token = _current.set(scope)
+    try:
+        yield scope
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def exchange(endpoint: str, model: str, clock: Callable[[], float] = time.monotonic) -> Generator[Exchange]:
+    """Enter one upstream call in the current scope and settle it exactly once, however the block ends.
+
+    A block that sets `state` itself (to "cut") keeps what it set.
+    """
+    entry = Exchange(endpoint, model, idempotency_key=str(uuid4()))
+    current_scope().exchanges.append(entry)
+    began = clock()
+    try:
+        yield entry
+    except Exception as error:
+        entry.state = "failed"
+        if isinstance(error, UpstreamError):
+            entry.request_id = error.request_id or entry.request_id
+        raise
+    except BaseException:  # cancelled, or the program is ending
+        entry.state = "cancelled"
+        raise
+    else:
+        if entry.state == "running":
+            entry.state = "done"
+    finally:
+        entry.seconds = max(0.0, clock() - began)

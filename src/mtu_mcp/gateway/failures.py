@@ -1,0 +1,284 @@
+"""From what a gateway answered, or how the way to it broke, to the error tree.
+
+Codes decide before the status does, because gateways disagree about statuses: New API answers 500 to a missing field
+and 503 to an unknown model, DashScope 400 to an overdue account, and everybody can put an error under 200. The
+tables below are the whole knowledge; `_meaning` reads them from the most certain to the least.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final
+
+from mtu_mcp.errors import (
+    BadAnswer,
+    Filtered,
+    NotAuthorized,
+    NotOffered,
+    Overloaded,
+    QuotaExhausted,
+    Rejected,
+    UnknownModel,
+    Unreachable,
+    UpstreamError,
+    UpstreamFailure,
+)
+from mtu_mcp.gateway.complaints import Complaint, page_title, read_complaint
+from mtu_mcp.gateway.shapes import loads, number, shortened
+
+if TYPE_CHECKING:
+    import httpx
+
+_FILTERED: Final = re.compile(
+    r"content[_ ]?(filter|policy)|data_?inspection|sensitive_words|prompt_blocked|moderation_blocked"
+    r"|responsible_?ai|content_violation|image_generation_user_error_safety"
+)
+_QUOTA: Final = re.compile(
+    r"insufficient_(user_)?(quota|balance|credit)|arrearage|pre_consume_token_quota_failed|billing_|quota_exceeded"
+    r"|quota_exhausted|balance_not_enough|out_of_credits|payment_required|account_overdue"
+)
+_NO_MODEL: Final = re.compile(
+    r"model_?not_?(found|exist|supported)|get_channel_failed|no_available_key|invalid_model|unknown_model"
+)
+_BUSY: Final = re.compile(r"rate_?limit|limit_requests|limit_burst|throttl|too_many_requests|overloaded|server_busy")
+_KEY: Final = re.compile(r"invalid_?api_?key|authentication|unauthorized|invalid_token|token_expired|invalid_iam")
+_LACKING: Final = re.compile(r"api_not_implemented|not_implemented|unsupported_endpoint|invalid_url")
+_INVALID: Final = re.compile(
+    r"invalid_request|invalid_?parameter|bad_request|context_length|unsupported_(parameter|value)|missing_required"
+    r"|unknown_parameter|above_max|below_min|validation|convert_request_failed|param_override"
+)
+
+_NO_MODEL_WORDS: Final = re.compile(
+    r"model\b.{0,120}?(does not exist|do not exist|not exist|not found|is not supported by any|no access to)"
+    r"|no available channel|可用渠道不存在|无可用渠道|模型不存在|invalid model name|unknown model|no such model",
+    re.IGNORECASE | re.DOTALL,
+)
+_LACKING_WORDS: Final = re.compile(
+    r"^invalid url|not implemented|^not found\.?$|^404|page not found|cannot (post|get) |no route|unknown (path|url|endpoint)"
+    r"|unknown request url|^resource not found|method not allowed|^no static resource",
+    re.IGNORECASE,
+)
+_INVALID_WORDS: Final = re.compile(
+    r"\bis required\b|\bare required\b|\bis invalid$|^invalid |must (be|contain) ", re.IGNORECASE
+)
+
+_ADVICE: Final[Mapping[type[UpstreamError], str]] = {
+    NotAuthorized: "Check MTU_API_KEY in the host's configuration.",
+    QuotaExhausted: "Top up the account behind MTU_API_KEY, or set another key.",
+    Overloaded: "Try again in a minute.",
+    UnknownModel: "Choose a model that the gateway lists.",
+    NotOffered: "Use another way, or check MTU_BASE_URL.",
+    Rejected: "Change the request as it says.",
+    Filtered: "Say it in other words, or use other material.",
+    UpstreamFailure: "Try again in a minute, or with another model.",
+    BadAnswer: "Try again; if it stays so, check MTU_BASE_URL.",
+}
+_SENTENCE: Final[Mapping[type[UpstreamError], str]] = {
+    NotAuthorized: "The gateway refused the key",
+    QuotaExhausted: "The account behind the key has no quota left",
+    Overloaded: "The gateway asks for fewer requests",
+    Rejected: "The gateway rejected the request",
+    Filtered: "Content rules stopped it",
+    UpstreamFailure: "The gateway failed",
+    BadAnswer: "The gateway gave an answer that cannot be read",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked, for the wording of an error.
+
+    Attributes:
+        endpoint: As in the API's paths.
+        model: The model asked for, if any.
+        secret: The key, to be struck from anything quoted.
+    """
+
+    endpoint: str
+    model: str = ""
+    secret: str = ""
+
+    def struck(self, text: str) -> str:
+        """The text with the key replaced by asterisks."""
+        return text.replace(self.secret, "***") if self.secret else text
+
+
+def from_response(
+    asked: Asked, status: int, headers: Mapping[str, str], body: bytes, now: Callable[[], float]
+) -> UpstreamError:
+    """The error that an answer with a status outside 200-299 means.
+
+    Args:
+        asked: What was asked.
+        status: The HTTP status.
+        headers: The answer's headers, by names in any case.
+        body: As much of the body as was read.
+        now: The wall clock in Unix seconds, for a Retry-After that is a date.
+    """
+    if 300 <= status < 400:
+        return _redirected(asked, status, headers.get("location", ""))
+    complaint = _from_body(body)
+    request_id = complaint.request_id or request_id_of(headers)
+    return _error(asked, complaint, status, request_id, retry_after(headers, now))
+
+
+def from_complaint(asked: Asked, complaint: Complaint, request_id: str = "") -> UpstreamError:
+    """The error that a complaint inside an answer with status 200 means."""
+    code = complaint.code
+    status = int(code) if code.isascii() and code.isdigit() and len(code) == 3 and "400" <= code <= "599" else None
+    return _error(asked, complaint, status, complaint.request_id or request_id, None)
+
+
+def from_page(asked: Asked, body: str) -> UpstreamError:
+    """The error that a web page with status 200 means: the address is not one of the gateway's interfaces.
+
+    New API's front end answers so to every path it does not know.
+    """
+    return _error(asked, Complaint(message=page_title(body), page=True), 404, "", None, seen=200)
+
+
+def from_transport(error: Exception, seconds: float) -> UpstreamError:
+    """The error that a broken connection means.
+
+    Args:
+        error: What httpx raised.
+        seconds: The read timeout in force.
+    """
+    import httpx
+
+    if isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout):
+        return Unreachable(f"No bytes for {seconds:g} s.", advice="Try again, or raise MTU_TIMEOUT.")
+    detail = shortened(str(error), 200)
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError):
+        return _no_connection(error, detail)
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+        return Unreachable(f"The gateway's address cannot be used ({detail}).", advice="Check MTU_BASE_URL.")
+    if isinstance(error, httpx.DecodingError):
+        return BadAnswer(f"The gateway's answer cannot be decompressed ({detail}).", advice=_ADVICE[BadAnswer])
+    broke = "The connection to the gateway broke"
+    return Unreachable(f"{broke} ({detail})." if detail else f"{broke}.", advice="Try again.")
+
+
+def retry_after(headers: Mapping[str, str], now: Callable[[], float]) -> float | None:
+    """Seconds the gateway asks to wait: `retry-after-ms`, or `retry-after` as seconds or date (RFC 9110, 10.2.3)."""
+    if (ms := number(headers.get("retry-after-ms"))) is not None:
+        return max(0.0, ms / 1000)
+    raw = headers.get("retry-after", "").strip()
+    if not raw:
+        return None
+    if (seconds := number(raw)) is not None:
+        return max(0.0, seconds)
+    try:
+        return max(0.0, parsedate_to_datetime(raw).timestamp() - now())
+    except (ValueError, TypeError, OverflowError, OSError):
+        return None
+
+
+def request_id_of(headers: Mapping[str, str]) -> str:
+    """The gateway's name for the request, from whichever header carries it."""
+    names = ("x-request-id", "x-oneapi-request-id", "x-ds-request-id", "request-id")
+    return next((shortened(headers[name], 120) for name in names if headers.get(name)), "")
+
+
+def _from_body(body: bytes) -> Complaint:
+    text = body.decode("utf-8-sig", "replace").strip()
+    if text.startswith("<"):
+        return Complaint(message=page_title(text), page=True)
+    try:
+        return read_complaint(loads(text)) if text else Complaint()
+    except ValueError:
+        # A stream may be refused in the stream's own form.
+        if text.startswith(("data:", "event:")):
+            return _from_body(text.partition("data:")[2].partition("\n")[0].encode())
+        return Complaint(message=text[:2000])
+
+
+def _error(
+    asked: Asked, complaint: Complaint, status: int | None, request_id: str, wait: float | None, seen: int | None = None
+) -> UpstreamError:
+    kind = _meaning(asked, complaint, status, wait)
+    message = asked.struck(_message(kind, asked, complaint, seen or status))
+    advice = _ADVICE.get(kind, "")
+    if kind is Overloaded and wait:
+        advice = f"Try again in {wait:.0f} s."
+    if complaint.page and kind in (UpstreamFailure, NotAuthorized):
+        advice = "Something before the gateway answered; try again, and check MTU_BASE_URL if it stays so."
+    code = shortened(asked.struck(complaint.code), 100)
+    return kind(message, advice=advice, status=seen or status, code=code, request_id=request_id, retry_after=wait)
+
+
+def _meaning(asked: Asked, complaint: Complaint, status: int | None, wait: float | None) -> type[UpstreamError]:
+    labels = f"{complaint.code} {complaint.kind}".lower().replace("-", "_").replace(".", "_")
+    words = complaint.message[:2000].strip()
+    for pattern, kind in ((_FILTERED, Filtered), (_QUOTA, QuotaExhausted)):
+        if pattern.search(labels):
+            return kind
+    if status not in (401, 403, 429) and (_NO_MODEL.search(labels) or _NO_MODEL_WORDS.search(words)):
+        return UnknownModel
+    if status in (405, 501) or (status != 429 and _LACKING.search(labels)):
+        return NotOffered
+    if _BUSY.search(labels) and status not in (401, 402, 403):
+        return Overloaded
+    if _KEY.search(labels) and status in (None, 400, 401, 403):
+        return NotAuthorized
+    if status is None:
+        return Rejected if _INVALID.search(labels) or _INVALID_WORDS.search(words) else UpstreamFailure
+    return _by_status(asked, complaint, status, labels, words, wait)
+
+
+def _by_status(
+    asked: Asked, complaint: Complaint, status: int, labels: str, words: str, wait: float | None
+) -> type[UpstreamError]:
+    fixed = {401: NotAuthorized, 402: QuotaExhausted, 403: NotAuthorized, 408: UpstreamFailure, 429: Overloaded}
+    if status in fixed:
+        return fixed[status]
+    if status == 404:
+        if complaint.page or not complaint or _LACKING_WORDS.search(words):
+            return NotOffered
+        return UnknownModel if asked.endpoint.startswith("models/") else Rejected
+    if 400 <= status < 500:
+        return Rejected
+    if status < 500:
+        return BadAnswer
+    if status == 500 and not complaint.page:
+        if _LACKING_WORDS.search(words):
+            return NotOffered
+        if _INVALID.search(labels) or _INVALID_WORDS.search(words):
+            return Rejected
+    return Overloaded if status == 529 or (status == 503 and wait is not None) else UpstreamFailure
+
+
+def _message(kind: type[UpstreamError], asked: Asked, complaint: Complaint, status: int | None) -> str:
+    quote = f'an HTML page titled "{complaint.message}"' if complaint.page and complaint.message else ""
+    quote = quote or ("an HTML page" if complaint.page else f'"{complaint.quote}"' if complaint.quote else "")
+    answered = f" (it answered {status})" if status else ""
+    if kind is NotOffered:
+        tail = f" with {quote}" if complaint.page else ""
+        return f"This gateway does not offer {asked.endpoint} (it answered {status or 'so'}{tail})."
+    if kind is UnknownModel:
+        sentence = f"The gateway does not have the model {shortened(asked.model, 100)!r}" if asked.model else ""
+        sentence = sentence or "The gateway does not have this model"
+    elif kind is NotAuthorized and status == 403:
+        sentence = "The key is not allowed to do this"
+    else:
+        sentence = _SENTENCE[kind] + (answered if kind in (UpstreamFailure, BadAnswer) or not quote else "")
+    return f"{sentence}: {quote}." if quote else f"{sentence}."
+
+
+def _redirected(asked: Asked, status: int, location: str) -> UpstreamError:
+    where = shortened(location.partition("?")[0], 150)
+    return BadAnswer(
+        f"The gateway answered {asked.endpoint} with a redirect ({status}) to {where or 'nowhere'}, which is not followed.",
+        advice="Set MTU_BASE_URL to the address it redirects to, if that is the gateway.",
+        status=status,
+    )
+
+
+def _no_connection(error: "httpx.TransportError", detail: str) -> Unreachable:
+    reason = f" ({detail})" if detail else ""
+    if "CERTIFICATE_VERIFY_FAILED" in detail:
+        advice = "If your network inspects TLS, set SSL_CERT_FILE to its certificate."
+        return Unreachable(f"The gateway's certificate is not trusted{reason}.", advice=advice)
+    advice = "Check the network, MTU_BASE_URL and the proxy settings."
+    return Unreachable(f"No connection to the gateway: {type(error).__name__}{reason}.", advice=advice)

@@ -1,0 +1,272 @@
+"""The way to the gateway: one httpx client, one way to send, one rule for trying again.
+
+What may be tried again is what cannot have cost anything: a connection that was not made, 429, 503; for reads also
+other 5xx and broken connections. Nothing is tried again once a byte of an answer's body is here. The client is built
+in a worker thread at the first call, because importing httpx and loading the certificates takes longer than
+everything else a server does before its first answer.
+"""
+
+import json
+import logging
+import random
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import anyio
+import anyio.to_thread
+
+from mtu_mcp import __version__
+from mtu_mcp.errors import BadInput, NotAuthorized, Overloaded, SettingsError, UpstreamError, UpstreamFailure
+from mtu_mcp.gateway import failures
+from mtu_mcp.gateway.body import Body
+from mtu_mcp.gateway.exchange import Exchange, current_scope, exchange
+from mtu_mcp.gateway.failures import Asked
+from mtu_mcp.gateway.uploads import Form
+from mtu_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
+
+_log = logging.getLogger(__name__)
+
+ERROR_LIMIT: Final = 64 * 1024
+CONNECT_SECONDS: Final = 10.0
+READ_SECONDS: Final = 60.0
+LONGEST_WAIT: Final = 30.0
+_CLOSE_SECONDS: Final = 5.0
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request.
+
+    Attributes:
+        endpoint: As in the API's paths; also the path below the base URL unless `url` is set.
+        model: The model asked for, if any.
+        payload: A JSON body; a call with neither body is a GET, which costs nothing.
+        form: A multipart body.
+        key: The Idempotency-Key.
+        accept: The Accept header.
+        url: The whole address, when it is not below the base URL.
+    """
+
+    endpoint: str
+    model: str = ""
+    payload: Mapping[str, Any] | None = None
+    form: Form | None = None
+    key: str = ""
+    accept: str = "application/json"
+    url: str = ""
+
+    @property
+    def method(self) -> str:
+        """GET without a body, POST with one."""
+        return "GET" if self.payload is None and self.form is None else "POST"
+
+    def keyed(self, key: str) -> "Call":
+        """The same call under an Idempotency-Key."""
+        return replace(self, key=key)
+
+
+class Wire:
+    """Sends calls and gives their bodies.
+
+    Args:
+        settings: Where to, with which key, how patiently.
+        transport: Stands in for the network.
+        wait: Sleeps for some seconds.
+        clock: Seconds of a clock that only goes forward.
+        now: Unix seconds, for a Retry-After that is a date.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        transport: "httpx.AsyncBaseTransport | None" = None,
+        wait: Callable[[float], Awaitable[None]] = anyio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._transport = transport
+        self._wait = wait
+        self._clock = clock
+        self._now = now
+        self._http: httpx.AsyncClient | None = None
+        self._lock = anyio.Lock()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        http, self._http = self._http, None
+        if http is not None:
+            await http.aclose()
+
+    @property
+    def baidu_url(self) -> str:
+        """Where Baidu search is asked."""
+        return self._settings.baidu_url
+
+    @contextmanager
+    def spend(self, endpoint: str, model: str) -> Generator[Exchange]:
+        """Enter one upstream call that may cost money; it is settled when the block ends, however it ends.
+
+        Raises:
+            SettingsError: A variable is wrong.
+            NotAuthorized: There is no key to send.
+        """
+        self._key()
+        with exchange(endpoint, model, self._clock) as entry:
+            yield entry
+
+    @asynccontextmanager
+    async def open(self, call: Call) -> AsyncGenerator[Body]:
+        """Send a call and give the body of its answer; the connection is let go when the block ends.
+
+        Raises:
+            UpstreamError: The gateway refused, failed or could not be reached.
+            BadInput: The request cannot be written, or a file cannot be read.
+        """
+        secret = self._key()
+        response = await self._send(call, secret)
+        try:
+            yield Body(response, Asked(call.endpoint, call.model, secret), self._patience(call))
+        finally:
+            with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
+                await response.aclose()
+
+    async def _send(self, call: Call, secret: str) -> "httpx.Response":
+        http = await self._client()
+        import httpx  # imported by now, in the worker thread
+
+        for attempt in range(self._settings.max_retries + 1):
+            try:
+                response = await http.send(await self._request(http, call, secret), stream=True)
+                if response.is_success:
+                    return response
+                failure = await self._failure(response, call, secret)
+                pause = _pause(failure, call, attempt)
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                failure = failures.from_transport(error, self._patience(call))
+                pause = _backoff(attempt) if _unsent(error, call) else None
+            if pause is None or attempt == self._settings.max_retries:
+                raise failure
+            _log.info("%s: %s Trying again in %.1f s.", call.endpoint, failure.message, pause)
+            await current_scope().report(f"the gateway is busy; trying again in {pause:.0f} s")
+            await self._wait(pause)
+        raise AssertionError("the loop above returns or raises")
+
+    async def _request(self, http: "httpx.AsyncClient", call: Call, secret: str) -> "httpx.Request":
+        headers = {"Authorization": f"Bearer {secret}", "Accept": call.accept, "User-Agent": f"mtu-mcp/{__version__}"}
+        if call.key:
+            headers["Idempotency-Key"] = call.key
+        content: bytes | AsyncIterator[bytes] | None = None
+        if call.form is not None:
+            measured = await call.form.measure()
+            headers |= {"Content-Type": call.form.content_type, "Content-Length": str(measured.length)}
+            content = measured.stream()
+        elif call.payload is not None:
+            headers["Content-Type"] = "application/json"
+            content = _written(call.payload)
+        url = call.url or f"{self._settings.base_url}/{call.endpoint}"
+        timeout = {"connect": CONNECT_SECONDS, "read": self._patience(call), "write": self._settings.timeout}
+        return http.build_request(
+            call.method, url, headers=headers, content=content, extensions={"timeout": timeout | {"pool": 60.0}}
+        )
+
+    async def _failure(self, response: "httpx.Response", call: Call, secret: str) -> UpstreamError:
+        """Read at most ERROR_LIMIT bytes of a refusal and say what it means; a body that breaks off is enough."""
+        import httpx
+
+        parts: list[bytes] = []
+        try:
+            async for packet in response.aiter_bytes():
+                parts.append(packet)
+                if sum(map(len, parts)) >= ERROR_LIMIT:
+                    break
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            _log.debug("the body of a refusal broke off: %s", error)
+        finally:
+            with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
+                await response.aclose()
+        asked = Asked(call.endpoint, call.model, secret)
+        body = b"".join(parts)[:ERROR_LIMIT]
+        return failures.from_response(asked, response.status_code, response.headers, body, self._now)
+
+    def _patience(self, call: Call) -> float:
+        """Seconds without a byte: a list of models that takes minutes is not coming."""
+        return min(self._settings.timeout, READ_SECONDS) if call.method == "GET" else self._settings.timeout
+
+    def _key(self) -> str:
+        self._settings.require_sound()
+        secret = self._settings.api_key.get_secret_value().strip() if self._settings.api_key else ""
+        if not secret:
+            raise NotAuthorized(
+                "There is no key for the gateway.", advice="Set MTU_API_KEY in the host's configuration and restart it."
+            )
+        if not (secret.isascii() and secret.isprintable()) or " " in secret:
+            raise NotAuthorized(
+                "MTU_API_KEY holds characters that no key has.", advice="Paste the key again, and nothing else."
+            )
+        return secret
+
+    async def _client(self) -> "httpx.AsyncClient":
+        if self._http is None:
+            async with self._lock:
+                if self._http is None:
+                    self._http = await anyio.to_thread.run_sync(self._build)
+        return self._http
+
+    def _build(self) -> "httpx.AsyncClient":
+        import httpx
+
+        # A proxy from the environment is meant for the world outside, not for a gateway on this machine.
+        local = urlsplit(self._settings.base_url).hostname in _LOOPBACK
+        try:
+            return httpx.AsyncClient(
+                transport=self._transport,
+                proxy=self._settings.proxy or None,
+                trust_env=not local,
+                follow_redirects=False,
+            )
+        except (ValueError, OSError, ImportError, httpx.InvalidURL) as error:
+            raise SettingsError(
+                f"The proxy or the certificates cannot be used ({error}).",
+                advice="Check MTU_PROXY, HTTPS_PROXY and SSL_CERT_FILE in the host's configuration.",
+            ) from error
+
+
+def _written(payload: Mapping[str, Any]) -> bytes:
+    try:
+        kept = {name: value for name, value in payload.items() if value is not None}
+        return json.dumps(kept, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BadInput(f"The request cannot be written as JSON ({error}).") from error
+
+
+def _unsent(error: Exception, call: Call) -> bool:
+    """Whether a broken connection may be tried again: nothing was sent, or it was only a question."""
+    import httpx
+
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
+        return "CERTIFICATE_VERIFY_FAILED" not in str(error)
+    return call.method == "GET" and isinstance(error, httpx.ReadError | httpx.RemoteProtocolError)
+
+
+def _pause(failure: UpstreamError, call: Call, attempt: int) -> float | None:
+    """Seconds to wait before the next try; None when there should be none."""
+    busy = failure.status in (429, 503) and isinstance(failure, Overloaded | UpstreamFailure)
+    if not busy and not (call.method == "GET" and isinstance(failure, UpstreamFailure)):
+        return None
+    pause = _backoff(attempt) if failure.retry_after is None else failure.retry_after
+    return pause if pause <= LONGEST_WAIT else None
+
+
+def _backoff(attempt: int) -> float:
+    """Half a second, doubled each time up to eight, within a quarter at random so that callers spread out."""
+    return min(8.0, 0.5 * 2**attempt) * random.uniform(0.75, 1.25)  # noqa: S311 - no secret depends on it
