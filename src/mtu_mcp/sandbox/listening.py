@@ -40,7 +40,7 @@ class Sound:
         loudness_dbfs: RMS of the whole file against full scale; None when the samples were not decoded or are silent.
         spans: ``(start, end)`` in seconds of each stretch of sound; empty for silence or undecoded samples.
         transcript: The words, or None.
-        kind: "wav", "mp3", "flac", "ogg", "mp4", "webm", "aac", "amr" or "unknown".
+        kind: "wav", "mp3", "flac", "ogg", "mp4", "webm", "mpeg", "aac", "amr" or "unknown".
         decoded: Whether loudness and spans come from the samples.
         source: Where the transcript comes from: "", "the file's <tag> tag" or "pocketsphinx".
         words: ``(word, start, end)`` as recognised; empty unless the source is pocketsphinx.
@@ -99,6 +99,8 @@ def sniff_sound(data: bytes) -> str:
     ):
         if head.startswith(magic):
             return kind
+    if head[:4] in {b"\0\0\x01\xba", b"\0\0\x01\xb3"}:
+        return "mpeg"
     if head[4:8] == b"ftyp":
         return "mp4"
     if len(head) > 1 and head[0] == 0xFF:

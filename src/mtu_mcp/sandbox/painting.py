@@ -35,7 +35,7 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class PictureFacts:
-    """What a picture's header says: size in pixels, Pillow's name of its format ("PNG"), whether it has transparency."""
+    """What a picture says of itself: size in pixels, Pillow's name of its format ("PNG"), whether it has transparency."""
 
     width: int
     height: int
@@ -44,9 +44,10 @@ class PictureFacts:
 
 
 def read_picture(data: bytes) -> PictureFacts | None:
-    """Read a picture's header; None if it is none that Pillow knows."""
+    """Read a picture; None if it is none that Pillow knows, or it is damaged."""
     try:
         with Image.open(io.BytesIO(data)) as picture:
+            picture.load()
             alpha = "A" in picture.getbands() or "transparency" in picture.info
             return PictureFacts(picture.width, picture.height, picture.format or "", alpha)
     except (OSError, ValueError, Image.DecompressionBombError, SyntaxError):
@@ -218,10 +219,10 @@ def _edit_in_mask(ground: Image.Image, prompt: str, mask: bytes, salt: str) -> I
     if box is None:
         return ground
     wide, high = box[2] - box[0], box[3] - box[1]
-    patch = paint_scene(prompt, wide, high, salt=salt, stage=0.66 if _has_card(wide, high) else 1.0)
     # A round hole would cut the corners of the card, so there it moves inwards.
-    filled = sum(hole.crop(box).histogram()[128:]) / (wide * high)
-    _add_card(patch, prompt, inset=0.0 if filled > 0.97 else 0.13)
+    inset = 0.0 if sum(hole.crop(box).histogram()[128:]) / (wide * high) > 0.97 else 0.13
+    patch = paint_scene(prompt, wide, high, salt=salt, stage=0.66 - 1.3 * inset if _has_card(wide, high) else 1.0)
+    _add_card(patch, prompt, inset)
     canvas = ground.copy()
     canvas.paste(patch, box[:2], hole.crop(box))
     return canvas

@@ -55,6 +55,8 @@ KNOWN: tuple[Model, ...] = (
     *_models("gpt-image-1 gpt-image-1-mini gpt-image-1.5", "openai", "openai", "image edit", (0, 0)),
     *_models("dall-e-2", "openai", "openai", "image edit variation", (0, 0)),
     *_models("dall-e-3", "openai", "openai", "image", (0, 0)),
+    *_models("qwen-image qwen-image-plus", "alibaba", "qwen", "image", (0, 0)),
+    *_models("qwen-image-edit", "alibaba", "qwen", "edit", (0, 0)),
     *_models("whisper-1", "openai", "openai", "transcribe translate", (0, 0)),
     *_models("gpt-4o-transcribe gpt-4o-mini-transcribe", "openai", "openai", "transcribe", (16_000, 2_000)),
     *_models("gpt-4o-transcribe-diarize", "openai", "openai", "transcribe", (16_000, 2_000)),
