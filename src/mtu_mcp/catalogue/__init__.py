@@ -6,12 +6,16 @@ Knows nothing of: the protocol, the wire, conversations, files.
 Because: models come and go each month, so everything that names one is data here and nothing elsewhere has to change.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from mtu_mcp.catalogue.catalogue import Catalogue, Offer
-from mtu_mcp.catalogue.choices import Choice
-from mtu_mcp.catalogue.entries import CAPABILITIES, AudioLimits, Capability, Entry, ImageLimits, OmniLimits
-from mtu_mcp.catalogue.facts import Facts
-from mtu_mcp.catalogue.prices import Cost, PriceLine, Prices, UsageLike
-from mtu_mcp.catalogue.tokens import OmniRates
+from mtu_mcp.catalogue.choices import CAPABILITIES, Capability, Choice
+
+if TYPE_CHECKING:
+    from mtu_mcp.catalogue.entries import AudioLimits, Entry, ImageLimits, OmniLimits
+    from mtu_mcp.catalogue.facts import Facts
+    from mtu_mcp.catalogue.prices import Cost, PriceLine, Prices, UsageLike
+    from mtu_mcp.catalogue.tokens import OmniRates
 
 __all__ = [
     "CAPABILITIES",
@@ -30,3 +34,25 @@ __all__ = [
     "Prices",
     "UsageLike",
 ]
+
+# Building these classes takes longer than a server has before it must list its tools, so they wait for their use.
+_LATER = {
+    "AudioLimits": "entries",
+    "Entry": "entries",
+    "ImageLimits": "entries",
+    "OmniLimits": "entries",
+    "Facts": "facts",
+    "Cost": "prices",
+    "PriceLine": "prices",
+    "Prices": "prices",
+    "UsageLike": "prices",
+    "OmniRates": "tokens",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)

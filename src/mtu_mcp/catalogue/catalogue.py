@@ -9,17 +9,19 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
-from mtu_mcp.catalogue import choices, names, prices
-from mtu_mcp.catalogue.choices import Choice
-from mtu_mcp.catalogue.entries import Capability, Entry
-from mtu_mcp.catalogue.facts import Facts, shipped
-from mtu_mcp.catalogue.prices import Cost, UsageLike
+from mtu_mcp.catalogue import choices, names
+from mtu_mcp.catalogue.choices import Capability, Choice
 from mtu_mcp.errors import MtuError
 from mtu_mcp.settings import Settings, variable
+
+if TYPE_CHECKING:
+    from mtu_mcp.catalogue.entries import Entry
+    from mtu_mcp.catalogue.facts import Facts
+    from mtu_mcp.catalogue.prices import Cost, UsageLike
 
 FAILURE_KEPT: Final = 10.0
 # What servers call a model's window besides OpenAI's list, which has none: vLLM, OpenRouter and others.
@@ -69,7 +71,7 @@ class Catalogue:
         keep: float = 300.0,
         *,
         today: Callable[[], date] = lambda: datetime.now(UTC).date(),
-        facts: Facts | None = None,
+        facts: "Facts | None" = None,
     ) -> None:
         self._settings = settings
         self._fetch = fetch
@@ -83,8 +85,10 @@ class Catalogue:
         self._until = 0.0
 
     @property
-    def facts(self) -> Facts:
-        """The shipped facts, read at first use."""
+    def facts(self) -> "Facts":
+        """The shipped facts, read at first use: the server lists its tools without them."""
+        from mtu_mcp.catalogue.facts import shipped
+
         return self._given_facts or shipped()
 
     async def offered(self) -> Offer:
@@ -120,20 +124,20 @@ class Catalogue:
         offer = await self.offered()
         return names.nearest(name, (found for found in offer.names if self._may(found, capability)))
 
-    def entry(self, name: str) -> Entry:
+    def entry(self, name: str) -> "Entry":
         """What is known of a model, by any of its spellings; what the gateway's own list says of it comes first.
 
         It always answers: a name nothing is known of gets an entry with nothing but the name.
         """
         return _overlay(self.facts.entry(name), self._live.get(name, {}))
 
-    async def entries(self, capability: Capability | None = None) -> list[Entry]:
+    async def entries(self, capability: Capability | None = None) -> "list[Entry]":
         """The offered models in the gateway's order; with a capability, only those known to have it."""
         offer = await self.offered()
         found = [self.entry(name) for name in offer.names]
         return [entry for entry in found if capability is None or entry.can(capability)]
 
-    def estimate(self, model: str, usage: UsageLike, *, media: bool = False, batch: bool = False) -> Cost | None:
+    def estimate(self, model: str, usage: "UsageLike", *, media: bool = False, batch: bool = False) -> "Cost | None":
         """What a call cost by the maker's list price, or None where no price is known.
 
         Args:
@@ -142,6 +146,8 @@ class Catalogue:
             media: Whether pictures, sound or video went in, for a gateway that does not count them apart.
             batch: Whether it was part of a batch.
         """
+        from mtu_mcp.catalogue import prices
+
         known = self.entry(model).prices
         return prices.cost(known, usage, media=media, batch=batch) if known else None
 
@@ -175,7 +181,7 @@ class Catalogue:
         return Offer(current, False, f"These are the models this version knows; the gateway's list failed: {error}")
 
 
-def _overlay(entry: Entry, listed: Mapping[str, Any]) -> Entry:
+def _overlay(entry: "Entry", listed: Mapping[str, Any]) -> "Entry":
     """The entry with what the gateway's list says; only values of the kind they should be are believed."""
     window = next((value for key in _WINDOW_KEYS if _is_count(value := listed.get(key))), None)
     if window is not None:

@@ -7,9 +7,44 @@ the lists age well: a gateway may still serve a retired model, and then it is be
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
-from mtu_mcp.catalogue.facts import Facts
 from mtu_mcp.catalogue.names import spellings
+
+if TYPE_CHECKING:
+    from mtu_mcp.catalogue.facts import Facts
+
+# What a model can do, in the words of the settings' `model_*` and of `models.json`.
+Capability = Literal[
+    "chat",
+    "omni",
+    "image",
+    "transcribe",
+    "search",
+    "research",
+    "qwen_search",
+    "vision",
+    "image_edit",
+    "image_vary",
+    "timestamps",
+    "diarize",
+    "translate_audio",
+    "speech",
+    "translate",
+    "embed",
+    "moderate",
+    "code",
+    "fill_in",
+    "math",
+    "reasoning",
+    "document",
+    "audio_chat",
+    "caption_audio",
+    "complete",
+    "rerank",
+    "realtime",
+]
+CAPABILITIES: Final[tuple[str, ...]] = get_args(Capability)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +55,12 @@ class Choice:
     why: str
 
 
-def preferred(facts: Facts, capability: str, today: date) -> tuple[str, ...]:
+def preferred(facts: "Facts", capability: str, today: date) -> tuple[str, ...]:
     """The preference list as of a day: what is retired by then comes last."""
     return tuple(sorted(facts.preferences(capability), key=lambda name: facts.entry(name).retired(today)))
 
 
-def choose_offered(facts: Facts, capability: str, offered: Sequence[str], today: date) -> Choice | None:
+def choose_offered(facts: "Facts", capability: str, offered: Sequence[str], today: date) -> Choice | None:
     """The best offered model, or None if none of them is known to do it.
 
     First the preference list; then any model known for it; then, for chat, one nothing is known of: a gateway with

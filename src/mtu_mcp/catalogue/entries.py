@@ -2,41 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, Literal, get_args
 
+from mtu_mcp.catalogue.choices import Capability
 from mtu_mcp.catalogue.prices import Prices
 from mtu_mcp.catalogue.tokens import OmniRates
-
-Capability = Literal[
-    "chat",
-    "omni",
-    "image",
-    "transcribe",
-    "search",
-    "research",
-    "qwen_search",
-    "vision",
-    "image_edit",
-    "image_vary",
-    "timestamps",
-    "diarize",
-    "translate_audio",
-    "speech",
-    "translate",
-    "embed",
-    "moderate",
-    "code",
-    "fill_in",
-    "math",
-    "reasoning",
-    "document",
-    "audio_chat",
-    "caption_audio",
-    "complete",
-    "rerank",
-    "realtime",
-]
-CAPABILITIES: Final[tuple[str, ...]] = get_args(Capability)
 
 
 @dataclass(frozen=True, slots=True)

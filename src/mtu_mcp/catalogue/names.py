@@ -4,7 +4,6 @@ One model has many spellings: `openai/gpt-4o`, `models/gpt-4o`, `gpt-4o-2024-08-
 each spelling leads to shorter ones until one is known.
 """
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -37,6 +36,8 @@ def nearest(name: str, known: Iterable[str], limit: int = NEAREST) -> tuple[str,
     Vendor prefixes, case, blanks and punctuation do not count, so "qwen omni turbo" finds `qwen-omni-turbo` and
     "gpt4o" finds `gpt-4o`.
     """
+    import difflib
+
     wanted = _letters(name)
     if not wanted:
         return ()

@@ -16,8 +16,9 @@ FRAMES_PER_SECOND: Final = 2
 MARKERS: Final = 2
 RATIO_LIMIT: Final = 200
 
-_IDEOGRAPHS: Final = re.compile(r"[\u1100-\u11ff\u2e80-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff00-\uffef]")
-_ASTRAL: Final = re.compile(r"[\U00010000-\U0010ffff]")
+# Compiled at first use, by `re` itself: it takes longer than all the rest of this module.
+_IDEOGRAPHS: Final = r"[\u1100-\u11ff\u2e80-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff00-\uffef]"
+_ASTRAL: Final = r"[\U00010000-\U0010ffff]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +158,8 @@ def estimate_text_tokens(text: str) -> int:
     ascii_count = len(text.encode("ascii", "ignore"))
     if ascii_count == len(text):
         return math.ceil(ascii_count / 4)
-    ideographs = len(text) - len(_IDEOGRAPHS.sub("", text))
-    astral = len(text) - len(_ASTRAL.sub("", text))
+    ideographs = len(text) - len(re.sub(_IDEOGRAPHS, "", text))
+    astral = len(text) - len(re.sub(_ASTRAL, "", text))
     others = len(text) - ascii_count - ideographs - astral
     return math.ceil(ascii_count / 4 + ideographs + 2 * astral + others / 2)
 

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast
 
 import anyio
 
@@ -51,8 +51,7 @@ class Turn:
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+class Conversation(NamedTuple):
     """A whole conversation, oldest turn first; times in seconds since the epoch."""
 
     name: str
@@ -62,8 +61,7 @@ class Conversation:
     updated: float
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(NamedTuple):
     """A conversation in a list; `turns` is their number, `opening` the first words the user wrote."""
 
     name: str
@@ -73,12 +71,14 @@ class Summary:
     opening: str
 
 
-@dataclass(slots=True)
 class _Queue:
     """The callers of one conversation: who holds it, and how many hold it or wait for it."""
 
-    lock: anyio.Lock = field(default_factory=anyio.Lock)
-    callers: int = 0
+    __slots__ = ("callers", "lock")
+
+    def __init__(self) -> None:
+        self.lock = anyio.Lock()
+        self.callers = 0
 
 
 class Conversations:
