@@ -144,7 +144,9 @@ def _carried_transcript(tags: Mapping[str, str]) -> tuple[str | None, str]:
         if colon and head.strip().lower() in {"transcript", "transcription"} and rest.strip():
             return rest.strip(), name
     for name, text in named:
-        return text, name
+        # A description tells what is heard, not what is said.
+        if name != "description":
+            return text, name
     return None, ""
 
 

@@ -215,7 +215,8 @@ def _paint_mountain(draw: Draw, wide: float, stage: float, high: float, thing: T
                 ]
                 cap += [(x + half * 0.06, top + (foot - top) * s * 1.15), (x + half * s, top + (foot - top) * s)]
                 draw.polygon(cap, fill=(250, 251, 253))
-        draw.rectangle((0, stage * base - 1, wide, high), fill=darker(tone, 0.04))
+        if stage * base < high:
+            draw.rectangle((0, stage * base - 1, wide, high), fill=darker(tone, 0.04))
 
 
 def _paint_sea(draw: Draw, wide: float, stage: float, high: float, thing: Thing, seed: bytes) -> None:
