@@ -188,7 +188,7 @@ async def test_a_folder_in_place_of_the_file_is_named(tmp_path: Path):
 async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):
     """Our promise: the same when a file is in the way of the folder."""
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
-    await fails_with(tmp_path / "file" / "mtu.db", "cannot be made")
+    await fails_with(tmp_path / "file" / "mtu.db", "cannot be opened or made")
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def _explain_system(error: OSError, where: str) -> RecordsError:
         message, advice = _KINDS[13]
         return RecordsError(message.format(where=where), advice=advice)
     return RecordsError(
-        f"The database {where} cannot be made: {error.strerror or error}.",
+        f"The database {where} cannot be opened or made: {error.strerror or error}.",
         advice=f"Check that its folder can be written, or {_ELSEWHERE}.",
     )
 
