@@ -57,7 +57,14 @@ def test_the_name_tells_one_text_from_another():
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\0" * 100, bytes(range(1, 256)), b"\xff\xfe" + "text".encode("utf-16-le"), b"\xff\xfb\x90\x00" + b"\x01" * 4092]
+    "data",
+    [
+        b"",
+        b"\0" * 100,
+        bytes(range(1, 256)),
+        b"\xff\xfe" + "text".encode("utf-16-le"),
+        b"\xff\xfb\x90\x00" + b"\x01" * 4092,
+    ],
 )
 def test_what_fits_nothing_is_unknown(data):
     """A sync word alone is no MP3: two bytes prove nothing."""

@@ -48,7 +48,21 @@ def test_a_progressive_jpeg_with_a_long_comment_is_measured():
         (samples.aiff(22050, 22050), 1.0, 22050, 1),
         (samples.mp4(7, picture_track=False, brand=b"M4A "), 7.0, 44100, 2),
     ],
-    ids=["wav", "wav-ext", "mp3", "mp3-id3", "mp3-xing", "aac", "amr", "amr-wb", "flac", "opus", "vorbis", "aiff", "m4a"],
+    ids=[
+        "wav",
+        "wav-ext",
+        "mp3",
+        "mp3-id3",
+        "mp3-xing",
+        "aac",
+        "amr",
+        "amr-wb",
+        "flac",
+        "opus",
+        "vorbis",
+        "aiff",
+        "m4a",
+    ],
 )
 def test_sound_is_measured_exactly(data, seconds, rate, channels):
     """The formats' own specifications; limits in seconds are checked with this."""
@@ -154,7 +168,7 @@ def test_a_file_cut_anywhere_is_never_an_error(name):
 @pytest.mark.parametrize("name", ALL)
 def test_a_file_with_broken_bytes_is_never_an_error(name):
     """Our promise, on 300 damaged copies of each kind."""
-    chance = random.Random(name)  # noqa: S311  a seed that can be repeated is the point
+    chance = random.Random(name)
     for _ in range(300):
         data = bytearray(ALL[name])
         for _ in range(chance.randint(1, 12)):

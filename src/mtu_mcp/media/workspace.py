@@ -150,13 +150,13 @@ class Workspace:
             raise BadInput(f"{names.quote(text)} fits several files: {shown}.", advice="Name one by its whole path.")
         if found:
             return next(iter(found.values()))
-        telling = [error for error in refusals if not isinstance(error, NotFound)]
-        absent = [error for error in refusals if isinstance(error, NotFound)]
-        if not refusals:
-            raise self._outside(text)
-        if absent and all(isinstance(error, PathNotAllowed) for error in telling):
+        # What is there but no plain file tells most, then that nothing is there, then that all of it is outside.
+        telling = [error for error in refusals if not isinstance(error, NotFound | _Outside)]
+        if telling:
+            raise telling[0]
+        if any(isinstance(error, NotFound) for error in refusals):
             raise self._missing(text, [(folder / path).parent for folder in self.folders])
-        raise telling[0]
+        raise self._outside(text)
 
     def _place(self, real: str) -> tuple[str, str] | None:
         """The allowed folder a real path lies in, and the rest of the path; None when outside."""
@@ -183,9 +183,9 @@ class Workspace:
                     return folder, str(path.relative_to(parent))
         return None
 
-    def _outside(self, text: str) -> PathNotAllowed:
+    def _outside(self, text: str) -> "_Outside":
         shown = ", ".join(names.quote(str(folder)) for folder in self.folders)
-        return PathNotAllowed(
+        return _Outside(
             f"{names.quote(text)} is outside the folders this call may read: {shown}.",
             advice=f"{_MORE} Ask the user to add a folder there, or to copy the file.",
         )
@@ -203,6 +203,10 @@ class Workspace:
         else:
             advice = "Check the path; " + _MORE[0].lower() + _MORE[1:]
         return NotFound(f"There is no file {names.quote(text)}.", advice=advice)
+
+
+class _Outside(PathNotAllowed):
+    """Not in any allowed folder, as opposed to there but no regular file."""
 
 
 def _require_regular(status: os.stat_result, text: str) -> None:
