@@ -65,7 +65,7 @@ class Settings(BaseModel):
     toolsets: tuple[str, ...] = Field(
         ("core",), description="Which groups of tools are listed, separated by commas, or `all`."
     )
-    read_only: bool = Field(False, description="List only tools that change nothing and make no files.")
+    read_only: bool = Field(False, description="List only tools that make or change no files, and keep no long texts.")
     allowed_dirs: tuple[Path, ...] = Field(
         (),
         description="Folders whose files may be sent, besides the host's roots; separated by `;` or the system's path separator.",

@@ -117,7 +117,8 @@ class Catalogue:
             return found
         preferred = choices.preferred(self.facts, capability, today)
         reason = "the gateway lists none for this" if offer.live else "the gateway's list could not be read"
-        return Choice(preferred[0] if preferred else "", f"it is the first of the preference list, and {reason}")
+        why = f"it is the first of the preference list, and {reason}"
+        return Choice(preferred[0] if preferred else "", why, expected=False)
 
     async def nearest(self, name: str, capability: Capability | None = None) -> tuple[str, ...]:
         """At most three offered names most like a name; with a capability, only models that may have it."""

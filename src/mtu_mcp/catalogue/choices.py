@@ -49,10 +49,17 @@ CAPABILITIES: Final[tuple[str, ...]] = get_args(Capability)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A model and why it was taken, in words that finish the sentence "It was chosen because"."""
+    """A model and why it was taken.
+
+    Attributes:
+        model: Its name.
+        why: In words that finish the sentence "It was chosen because".
+        expected: Whether anybody would have expected it; if not, an answer should say why.
+    """
 
     model: str
     why: str
+    expected: bool = True
 
 
 def preferred(facts: "Facts", capability: str, today: date) -> tuple[str, ...]:
@@ -70,15 +77,19 @@ def choose_offered(facts: "Facts", capability: str, offered: Sequence[str], toda
     for name in preferred(facts, capability, today):
         if found := index.get(name):
             if facts.entry(found).retired(today):
-                return Choice(found, "it is the only one for this that the gateway offers, though its maker retired it")
+                return Choice(
+                    found, "the gateway offers no other for this, though its maker retired it", expected=False
+                )
             return Choice(found, "it is the first of the preference list that the gateway offers")
     entries = [facts.entry(name) for name in offered]
     able = sorted((entry for entry in entries if entry.can(capability)), key=lambda entry: entry.retired(today))
     if able:
-        return Choice(able[0].name, "the gateway offers none of the preferred ones, and this one can do it")
+        return Choice(
+            able[0].name, "the gateway offers none of the preferred ones, and this one can do it", expected=False
+        )
     unknown = [entry.name for entry in entries if not entry.capabilities]
     if capability == "chat" and unknown:
-        return Choice(unknown[0], "it is the first that the gateway offers, and none of them is known here")
+        return Choice(unknown[0], "it is the first the gateway offers, and none of them is known here", expected=False)
     return None
 
 

@@ -1,0 +1,144 @@
+"""What one running server holds, and how a handler reaches it.
+
+Owns: the four rooms of one server, wired together. Asks for: settings, and optionally the outside (transport, clock).
+Knows nothing of: MCP. Because: tools, resources and completions all need the same things, and some of the SDK's
+handlers are given no context; a ContextVar bound by the server's middleware serves every one of them, in both
+protocol eras and in worker threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+import anyio
+
+from mtu_mcp.catalogue import Catalogue
+from mtu_mcp.gateway import Gateway
+from mtu_mcp.records import Records
+from mtu_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
+
+    from mtu_mcp.media import Fetched, Library, Workspace
+
+T = TypeVar("T")
+
+_APP: ContextVar[App] = ContextVar("mtu_mcp_app")
+
+MOST_REMEMBERED: Final = 64
+"""Answers a memo keeps for calls that were never resumed; the oldest go first."""
+
+
+class Memo:
+    """Work that several rounds of one call share, done once.
+
+    On the 2026-07-28 protocol a call that asks the host a question is sent again with the answer, and everything
+    before the question runs again. What was already paid for in the first round is kept here under the call's
+    own key until the call's last round takes it out.
+    """
+
+    def __init__(self) -> None:
+        self._done: dict[Hashable, Any] = {}
+        self._locks: dict[Hashable, anyio.Lock] = {}
+
+    async def once(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> T:
+        """Return the remembered result for `key`, or make it; concurrent askers wait for the one that makes it."""
+        lock = self._locks.setdefault(key, anyio.Lock())
+        async with lock:
+            if key not in self._done:
+                self._done[key] = await make()
+                while len(self._done) > MOST_REMEMBERED:
+                    self.forget(next(iter(self._done)))
+            return self._done[key]
+
+    def forget(self, key: Hashable) -> None:
+        """Drop what is remembered under `key`."""
+        self._done.pop(key, None)
+        self._locks.pop(key, None)
+
+
+@dataclass(slots=True)
+class App:
+    """One running server.
+
+    Attributes:
+        settings: Read once at start.
+        gateway: Our side of the wire.
+        catalogue: Which models there are and what they cost.
+        records: The database.
+        library: The output folder.
+        memo: Work shared by the rounds of one call.
+        missing: Endpoints this gateway was found not to offer, and its own words.
+    """
+
+    settings: Settings
+    gateway: Gateway
+    catalogue: Catalogue
+    records: Records
+    library: Library
+    memo: Memo = field(default_factory=Memo)
+    missing: dict[str, str] = field(default_factory=dict[str, str])
+
+    def workspace(self, roots: Iterable[Path] = ()) -> Workspace:
+        """Return the folders one call may read: the host's roots, the configured folders and the output folder."""
+        from mtu_mcp.media import Workspace
+
+        return Workspace((*roots, *self.settings.allowed_dirs), self.settings.output_dir)
+
+    async def download(self, url: str, max_bytes: int) -> Fetched:
+        """Fetch a URL under the rules of `media.fetch`.
+
+        The gateway's own origin was configured by the operator, so a picture it hands out from there may come over
+        plain http and from a private address; nothing else may.
+        """
+        ours = _origin(url) == _origin(self.settings.base_url)
+        from mtu_mcp.media import fetch
+
+        return await fetch(url, max_bytes=max_bytes, timeout=self.settings.timeout, allow_http=ours, allow_private=ours)
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
+
+
+@asynccontextmanager
+async def open_app(settings: Settings, *, transport: httpx.AsyncBaseTransport | None = None) -> AsyncGenerator[App]:
+    """Wire the rooms together; nothing is connected, opened or created before it is first used.
+
+    Args:
+        settings: As read from the environment.
+        transport: The way to the gateway, when it is not the network.
+    """
+    gateway = Gateway(settings, transport=transport)
+
+    async def listed() -> list[tuple[str, Mapping[str, Any]]]:
+        return [(entry.id, entry.raw) for entry in await gateway.list_models()]
+
+    from mtu_mcp.media import Library
+
+    records = Records(settings.database_path)
+    app = App(settings, gateway, Catalogue(settings, listed), records, Library(settings.output_dir))
+    try:
+        yield app
+    finally:
+        with anyio.CancelScope(shield=True), anyio.move_on_after(1.5):
+            await records.aclose()
+            await gateway.aclose()
+
+
+def bind_app(app: App) -> None:
+    """Make `app` the one that `current_app` returns in this context and the tasks it starts."""
+    _APP.set(app)
+
+
+def current_app() -> App:
+    """The running server this handler belongs to."""
+    return _APP.get()

@@ -1,0 +1,133 @@
+"""From what a capability found to what a host shows.
+
+Text comes first, since some hosts show nothing else; a picture is a small inline preview with a link to the whole;
+long text is cut where hosts stop reading, with the whole saved and linked. The last line is a receipt: which model
+answered, what it used, what that costs. Nothing here puts base64 into structured content.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from mcp.types import CallToolResult, ImageContent, ResourceLink, TextContent
+
+from mtu_mcp.gateway import ChatAnswer, Exchange, current_scope
+
+if TYPE_CHECKING:
+    from mcp.types import ContentBlock
+
+    from mtu_mcp.app import App
+    from mtu_mcp.media import Preview, Saved
+
+LONGEST_TEXT: Final = 40_000
+"""Characters of one answer; Claude Code moves results of about 50,000 into a file the model has to open."""
+
+
+class Answer:
+    """One tool's answer, built up block by block.
+
+    Args:
+        app: The running server.
+        earlier: Upstream calls made for this answer in an earlier round of the same call.
+    """
+
+    longest = LONGEST_TEXT
+
+    def __init__(self, app: App, earlier: Sequence[Exchange] = ()) -> None:
+        self._app = app
+        self._earlier = earlier
+        self._texts: list[str] = []
+        self._notes: list[str] = []
+        self._blocks: list[ContentBlock] = []
+
+    def say(self, text: str) -> None:
+        """Add a paragraph."""
+        if text.strip():
+            self._texts.append(text.strip("\n"))
+
+    def note(self, *remarks: str) -> None:
+        """Add remarks about the answer, such as what was cut or why another model was used; empty ones are left out."""
+        self._notes += filter(None, remarks)
+
+    async def say_long(self, text: str, *, title: str, about: Mapping[str, Any], extension: str = "md") -> None:
+        """Add a paragraph that may be too long for a host; the whole is then saved and linked."""
+        if len(text) <= LONGEST_TEXT:
+            self.say(text)
+            return
+        self.say(text[:LONGEST_TEXT])
+        shown = f"Shown: the first {LONGEST_TEXT:,} of {len(text):,} characters."
+        if self._app.settings.read_only:
+            self.note(f"{shown} The rest is not kept because MTU_READ_ONLY is set.")
+            return
+        saved = await self._app.library.save_text(text, title=title, extension=extension, about=about)
+        self.note(f"{shown} The whole is at {saved.path}")
+        self.link(saved)
+
+    async def relay(self, reply: ChatAnswer, *, title: str) -> None:
+        """Add what a chat model said, and how it ended if it did not end well."""
+        text = reply.text or reply.refusal
+        for call in reply.tool_calls:
+            text += f"\n\nThe model asks to call {call.name} with {call.arguments}"
+        text = text.strip() or "(The model gave an empty answer.)"
+        await self.say_long(text, title=title, about={"model": reply.model})
+        if reply.cut:
+            self.note(f"The answer is incomplete: {reply.cut}.")
+
+    def show(self, preview: Preview) -> None:
+        """Add a small picture."""
+        data = base64.b64encode(preview.data).decode("ascii")
+        self._blocks.append(ImageContent(type="image", data=data, mime_type=preview.mime))
+
+    def link(self, saved: Saved) -> None:
+        """Add a link to a file in the output folder."""
+        self._blocks.append(
+            ResourceLink(
+                type="resource_link", name=saved.name, uri=saved.uri, mime_type=saved.kind.mime, size=saved.size
+            )
+        )
+
+    def finish(self, structured: dict[str, Any] | None = None) -> CallToolResult:
+        """Return the result with its notes and receipt.
+
+        Args:
+            structured: The whole answer as data. Some hosts show the model only this and some only the text, so it
+                must say everything the text says.
+        """
+        exchanges = {id(exchange): exchange for exchange in (*self._earlier, *current_scope().exchanges)}
+        receipts = [receipt(self._app, exchange) for exchange in exchanges.values()]
+        tail = "\n".join([*(f"Note: {note}" for note in self._notes), *filter(None, receipts)])
+        text = "\n\n".join([*self._texts, tail] if tail else self._texts)
+        if structured is not None:
+            structured = {**structured, "notes": list(self._notes), "receipts": [line for line in receipts if line]}
+        return CallToolResult(
+            content=[TextContent(type="text", text=text), *self._blocks], structured_content=structured
+        )
+
+
+def receipt(app: App, exchange: Exchange) -> str:
+    """One line on one upstream call: the model that answered, what it used and what that costs."""
+    if exchange.state == "running" or not exchange.model:
+        return ""
+    parts = [exchange.served or exchange.model]
+    if exchange.served and exchange.served != exchange.model:
+        parts[0] += f" (asked for {exchange.model})"
+    usage = exchange.usage
+    if usage is not None:
+        parts += _amounts(usage.input_tokens, usage.output_tokens, usage.seconds)
+        cost = app.catalogue.estimate(exchange.model, usage)
+        if cost is not None:
+            parts.append(f"about CNY {cost.cny:.4f} (list price)")
+    if exchange.state != "done":
+        parts.append(exchange.state)
+    return "[" + " · ".join(parts) + "]"
+
+
+def _amounts(tokens_in: int, tokens_out: int, seconds: float | None) -> list[str]:
+    amounts: list[str] = []
+    if tokens_in or tokens_out:
+        amounts.append(f"{tokens_in:,} tokens in, {tokens_out:,} out")
+    if seconds:
+        amounts.append(f"{seconds:.1f} s of sound")
+    return amounts

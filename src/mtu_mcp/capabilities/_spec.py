@@ -1,0 +1,79 @@
+"""How a capability describes itself, as data; the server registers what it finds here.
+
+Keeping registration out of the capability files means a tool is a plain function that can be read, tested and
+listed without a server, and the edge (errors, redaction, toolsets) is applied to all of them in one place.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Completer = Callable[[str, Mapping[str, str]], Awaitable[list[str]]]
+"""Suggests values for an argument: (what was typed so far, the arguments already given) -> values."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """One tool.
+
+    Attributes:
+        fn: Module-level async function; its docstring is the description the model reads.
+        title: What a person sees.
+        toolset: Which group lists it (`MTU_TOOLSETS`).
+        read_only: Changes nothing anywhere: no file, no conversation.
+        writes: Makes or changes files, or things on the gateway; `MTU_READ_ONLY` hides it.
+        destructive: May delete or overwrite.
+        idempotent: Calling twice is the same as calling once.
+        open_world: Reaches the gateway or the web.
+        search_hint: Words that a host's tool search should find it by.
+    """
+
+    fn: Callable[..., Any]
+    title: str
+    toolset: str = "core"
+    read_only: bool = False
+    writes: bool = False
+    destructive: bool = False
+    idempotent: bool = False
+    open_world: bool = True
+    search_hint: str = ""
+
+    @property
+    def name(self) -> str:
+        """The function's name is the tool's name."""
+        return self.fn.__name__
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What reading a resource gives: text or bytes, and what they are."""
+
+    data: str | bytes
+    mime: str = "text/plain"
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceSpec:
+    """One resource, or a family of them when `uri` holds `{placeholders}`.
+
+    Attributes:
+        uri: Address or RFC 6570 template.
+        fn: Async function of the placeholders that returns `Content`; its docstring is the description.
+        title: What a person sees.
+        mime: What a reader should expect; a template's reads may say more exactly.
+        complete: A completer per placeholder.
+    """
+
+    uri: str
+    fn: Callable[..., Awaitable[Content]]
+    title: str
+    mime: str = "application/json"
+    complete: Mapping[str, Completer] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """What one capability file contributes."""
+
+    tools: tuple[ToolSpec, ...] = ()
+    resources: tuple[ResourceSpec, ...] = ()

@@ -1,0 +1,161 @@
+"""Conversations kept by name: what is sent again with a new question, and what is stored after the answer.
+
+Pictures and sound are stored as references, never as bytes: a later turn opens the file again under the rules that
+hold then, and says so when it is gone. History that no longer fits the model's window is left out oldest first, in
+whole turns; it stays in the database, so a model with a larger window sees it again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio.to_thread
+
+from mtu_mcp.capabilities._parts import text_part
+from mtu_mcp.catalogue.tokens import estimate_text_tokens, fit
+from mtu_mcp.errors import MtuError
+from mtu_mcp.records import Turn
+
+if TYPE_CHECKING:
+    from mtu_mcp.app import App
+    from mtu_mcp.gateway import ChatAnswer
+    from mtu_mcp.media import Media
+
+UNKNOWN_WINDOW: Final = 100_000
+"""Tokens assumed for a model whose window is not known; most current ones have 128,000."""
+RESERVE: Final = 4_096
+"""Tokens left free for the answer."""
+MEDIA_TOKENS: Final = 1_300
+"""Counted for each picture, sound or video of an earlier turn; a picture is at most 1,282 on Qwen-Omni."""
+
+Content = str | list[dict[str, Any]]
+Restore = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
+
+
+@dataclass(slots=True)
+class Talk:
+    """A conversation opened for one more turn.
+
+    Attributes:
+        system: The instructions given last, which every turn sends again.
+        history: Earlier turns that fit, oldest first, without instructions.
+        left_out: How many earlier turns do not fit.
+        notes: What the reader should know about the history.
+    """
+
+    name: str | None
+    system: str = ""
+    history: list[Turn] = field(default_factory=list[Turn])
+    left_out: int = 0
+    notes: list[str] = field(default_factory=list[str])
+
+
+@asynccontextmanager
+async def open_talk(app: App, name: str | None, model: str, new: Sequence[str]) -> AsyncGenerator[Talk]:
+    """Open the conversation for one turn; a second call in it waits until this one has been answered.
+
+    Args:
+        app: The running server.
+        name: The conversation; None for a question that stands alone.
+        model: Whose window the history has to fit.
+        new: The texts of the turn to come.
+
+    Raises:
+        RecordsError: The database cannot be read; nothing has been spent.
+    """
+    if name is None:
+        yield Talk(None)
+        return
+    conversations = app.records.conversations
+    async with conversations.turn(name):
+        kept = await conversations.load(name)
+        stored = kept.turns if kept else ()
+        system = next((str(turn.content) for turn in reversed(stored) if turn.role == "system"), "")
+        turns = [turn for turn in stored if turn.role != "system"]
+        window = app.catalogue.entry(model).input_window or UNKNOWN_WINDOW
+        room = window - sum(map(estimate_text_tokens, (system, *new)))
+        drop = fit([_tokens(turn) for turn in turns], room, min(RESERVE, window // 4))
+        talk = Talk(name, system, turns[drop:], drop)
+        if drop:
+            talk.notes.append(f"The oldest {drop} of {len(turns)} turns no longer fit {model} and were not sent.")
+        yield talk
+
+
+async def keep(app: App, talk: Talk, turns: Sequence[Turn]) -> str:
+    """Store the turns of an answered question; return a remark when that failed, for the answer is already paid for."""
+    if talk.name is None:
+        return ""
+    try:
+        await app.records.conversations.append(talk.name, turns)
+    except MtuError as error:
+        return f"This turn was not kept in conversation {talk.name!r}: {error}"
+    return ""
+
+
+async def as_messages(talk: Talk, restore: Restore | None = None) -> list[dict[str, Any]]:
+    """Return the instructions and the history as messages of a request.
+
+    Args:
+        talk: The opened conversation.
+        restore: Turns a stored reference back into a part; None sends its name instead, for models that only read.
+    """
+    messages: list[dict[str, Any]] = [{"role": "system", "content": talk.system}] if talk.system else []
+    for turn in talk.history:
+        content = turn.content if isinstance(turn.content, str) else await _parts(turn.content, talk, restore)
+        messages.append({"role": turn.role, "content": content})
+    return messages
+
+
+async def user_turn(app: App, talk: Talk, text: str, references: Sequence[str], opened: Sequence[Media]) -> Turn:
+    """The user's turn as it is stored: its text, and stand-ins for its media.
+
+    Media that came inside the call are saved to the output folder, so that a later turn can send them again.
+    """
+    if not opened or talk.name is None:
+        return Turn("user", text, created=time.time())
+    stored: list[dict[str, Any]] = []
+    for given, media in zip(references, opened, strict=True):
+        where = given
+        if given.strip().lower().startswith("data:"):
+            about = {"conversation": talk.name}
+            data = await anyio.to_thread.run_sync(media.read)
+            saved = await app.library.save(data, title=text, extension=media.kind.extension, about=about)
+            where = saved.uri
+        stored.append({"type": "reference", "reference": where, "family": media.kind.family, "name": media.name})
+    return Turn("user", [*stored, text_part(text)], created=time.time())
+
+
+def assistant_turn(reply: ChatAnswer) -> Turn:
+    """The model's turn as it is stored."""
+    return Turn("assistant", reply.text, model=reply.model, reasoning=reply.reasoning, created=time.time())
+
+
+async def _parts(content: Sequence[Mapping[str, Any]], talk: Talk, restore: Restore | None) -> Content:
+    parts: list[dict[str, Any]] = []
+    for part in content:
+        if part.get("type") != "reference":
+            parts.append(dict(part))
+        elif restore is None:
+            parts.append(text_part(f"[{part['family']}: {part['name']}]"))
+        else:
+            try:
+                parts.append(await restore(part))
+            except MtuError as error:
+                talk.notes.append(f"{part['name']} from an earlier turn was not sent again: {error.message}")
+                parts.append(text_part(f"[{part['family']} no longer available: {part['name']}]"))
+    if all(part.get("type") == "text" for part in parts):
+        return "\n".join(part["text"] for part in parts)
+    return parts
+
+
+def _tokens(turn: Turn) -> int:
+    if isinstance(turn.content, str):
+        return estimate_text_tokens(turn.content)
+    media = sum(part.get("type") == "reference" for part in turn.content)
+    text = "".join(json.dumps(part, ensure_ascii=False) for part in turn.content if part.get("type") == "text")
+    return estimate_text_tokens(text) + media * MEDIA_TOKENS

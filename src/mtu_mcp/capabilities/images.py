@@ -1,0 +1,227 @@
+"""Making pictures, changing them, and making more like one.
+
+Which it is follows from the arguments: a prompt alone makes, a prompt with pictures edits, a picture alone varies.
+A picture is on disk, with its prompt beside it, before anything is shown: what was paid for must not depend on a
+host that shows it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.resolve import ListRoots, Resolve, Sample
+from mcp.types import CallToolResult, CreateMessageResult, ListRootsResult
+from pydantic import Field
+
+from mtu_mcp.app import App, current_app
+from mtu_mcp.capabilities._answers import Answer
+from mtu_mcp.capabilities._asks import ask_model, ask_roots, can_sample, folders, said
+from mtu_mcp.capabilities._params import ModelName, Options
+from mtu_mcp.capabilities._spec import Capability, ToolSpec
+from mtu_mcp.capabilities._upstream import asking, further_fields, remark
+from mtu_mcp.errors import BadInput, MtuError
+from mtu_mcp.gateway import (
+    ChatRequest,
+    ImageEdit,
+    ImageRequest,
+    ImagesAnswer,
+    ImageVariation,
+    MadeImage,
+    Upload,
+)
+
+if TYPE_CHECKING:
+    from mtu_mcp.media import Media, Workspace
+
+MOST_INPUT_BYTES: Final = 50 * 1024 * 1024
+"""The Images API takes pictures of less than 50 MB."""
+MOST_MADE_BYTES: Final = 64 * 1024 * 1024
+MOST_REFERENCES: Final = 16
+"""The Images API takes at most 16 pictures to edit."""
+
+BRIEF: Final = (
+    "You write prompts for an image model. Rewrite the request as one vivid, concrete prompt of at most 120 words: "
+    "subject, setting, composition, light, style. Keep every fact of the request and its language. Answer with the "
+    "prompt alone."
+)
+REFINED_TOKENS: Final = 400
+
+Quality = Literal["auto", "low", "medium", "high"]
+Format = Literal["png", "jpeg", "webp"]
+
+
+def _roots(ctx: Context, images: list[str] | None, mask: str | None) -> ListRoots | None:
+    return ask_roots(ctx, [*(images or ()), mask])
+
+
+def _refined(ctx: Context, prompt: str | None, refine_prompt: bool) -> Sample | None:
+    if not (refine_prompt and prompt and can_sample(ctx)):
+        return None
+    return ask_model(BRIEF, prompt, max_tokens=REFINED_TOKENS)
+
+
+async def generate_image(
+    prompt: Annotated[str | None, Field(description="What to draw or change.")] = None,
+    images: Annotated[
+        list[str] | None,
+        Field(description="Pictures to edit or combine; without a prompt, to vary.", max_length=MOST_REFERENCES),
+    ] = None,
+    mask: Annotated[str | None, Field(description="PNG whose transparent part may change.")] = None,
+    n: Annotated[int, Field(ge=1, le=10)] = 1,
+    size: Annotated[str | None, Field(description="Such as 1024x1024.")] = None,
+    quality: Quality | None = None,
+    output_format: Format | None = None,
+    refine_prompt: Annotated[bool, Field(description="Let your host's model write the prompt out first.")] = False,
+    model: ModelName = None,
+    options: Options = None,
+    *,
+    app: Annotated[App, Resolve(current_app)],
+    roots: Annotated[ListRootsResult | None, Resolve(_roots)],
+    refined: Annotated[CreateMessageResult | None, Resolve(_refined)],
+) -> CallToolResult:
+    """Make pictures from a prompt, edit or combine pictures, or make variations of one. They are saved as files and
+    shown small.
+    """
+    if mask and not images:
+        raise BadInput("mask needs images: it marks what may change in the first of them.")
+    capability = "image" if not images else "image_edit" if prompt else "image_vary"
+    chosen = await app.catalogue.choose(capability, model or "")
+    answer = Answer(app)
+    answer.note(remark(chosen))
+    full = await _full_prompt(app, answer, prompt, refine_prompt, refined)
+    named = {"size": size, "quality": quality, "output_format": output_format}
+    extra = {"n": n, **{name: value for name, value in named.items() if value}, **further_fields(options)}
+    workspace = app.workspace(folders(roots))
+    started = time.time()
+    made = await _make(app, chosen.model, full, await _open(app, workspace, images or []), mask, workspace, extra)
+    about = {
+        "prompt": prompt,
+        "full_prompt": full if full != prompt else None,
+        "model": made.model or chosen.model,
+        "parameters": extra,
+        "images": [text if not text.startswith("data:") else "(data URI)" for text in images or []],
+        "seconds": round(time.time() - started, 2),
+    }
+    await _hand_over(app, answer, made, prompt or "variation", about)
+    return answer.finish()
+
+
+async def _full_prompt(
+    app: App, answer: Answer, prompt: str | None, refine: bool, refined: CreateMessageResult | None
+) -> str | None:
+    """Return the prompt to send: refined by the host's model, else by a model of the gateway, else as it came."""
+    if not (refine and prompt):
+        return prompt
+    written = said(refined)
+    if refined is not None and written:
+        answer.note(f"The host's model ({refined.model}) wrote the prompt: {written}")
+        return written
+    chosen = await app.catalogue.choose("chat")
+    messages = [{"role": "system", "content": BRIEF}, {"role": "user", "content": prompt}]
+    try:
+        reply = await app.gateway.chat(ChatRequest(chosen.model, messages, options={"max_tokens": REFINED_TOKENS}))
+    except MtuError as error:
+        answer.note(f"The prompt was sent as it is: {chosen.model} could not refine it ({error.message}).")
+        return prompt
+    if not reply.text.strip() or reply.cut:
+        answer.note(f"The prompt was sent as it is: {chosen.model} gave no complete one.")
+        return prompt
+    answer.note(f"The host lends no model, so {chosen.model} wrote the prompt: {reply.text.strip()}")
+    return reply.text.strip()
+
+
+async def _open(app: App, workspace: Workspace, references: Sequence[str]) -> list[Media]:
+    from mtu_mcp.media import open_reference
+
+    return [
+        await open_reference(
+            text,
+            workspace=workspace,
+            library=app.library,
+            families=("image",),
+            max_bytes=MOST_INPUT_BYTES,
+            keep_urls=False,
+            download=app.download,
+        )
+        for text in references
+    ]
+
+
+async def _make(
+    app: App,
+    model: str,
+    prompt: str | None,
+    pictures: list[Media],
+    mask: str | None,
+    workspace: Workspace,
+    extra: dict[str, Any],
+) -> ImagesAnswer:
+    uploads = [_upload(picture) for picture in pictures]
+    if not uploads:
+        if not prompt or not prompt.strip():
+            raise BadInput("Give a prompt, or images to make variations of.")
+        async with asking(app, "images/generations", model, "image"):
+            return await app.gateway.generate_images(ImageRequest(model, prompt, options=extra))
+    if prompt:
+        masks = await _open(app, workspace, [mask] if mask else [])
+        edit = ImageEdit(model, prompt, uploads, _upload(masks[0]) if masks else None, options=extra)
+        async with asking(app, "images/edits", model, "image"):
+            return await app.gateway.edit_images(edit)
+    if len(uploads) > 1:
+        raise BadInput(
+            f"Variations are made of one picture; there are {len(uploads)}.", advice="Add a prompt to combine them."
+        )
+    async with asking(app, "images/variations", model, "image"):
+        return await app.gateway.vary_image(ImageVariation(model, uploads[0], options=extra))
+
+
+def _upload(media: Media) -> Upload:
+    return Upload(media.name, media.kind.mime, path=media.path, data=media.data)
+
+
+async def _hand_over(app: App, answer: Answer, made: ImagesAnswer, title: str, about: dict[str, Any]) -> None:
+    """Save every picture, then show it small and link it."""
+    from mtu_mcp.media import Media, kind_of, measure, preview
+
+    failures = [image.error for image in made.images if image.error]
+    kept = 0
+    for image in made.images:
+        if image.error:
+            continue
+        try:
+            data = await _bytes(app, image)
+        except MtuError as error:
+            failures.append(f"{error.message} It is still at {image.url} for a while." if image.url else error.message)
+            continue
+        revised = {"revised_prompt": image.revised_prompt} if image.revised_prompt else {}
+        saved = await app.library.save(data, title=title, extension=kind_of(data).extension, about={**about, **revised})
+        kept += 1
+        figures = await measure(Media(saved.name, saved.kind, saved.size, data=data))
+        answer.say(f"Saved {saved.path}" + (f" ({figures.width}x{figures.height})" if figures.dimensions else ""))
+        if small := await preview(data):
+            answer.show(small)
+        answer.link(saved)
+    answer.note(*failures)
+    if not kept:
+        raise BadInput("No picture came back.", advice=" ".join(failures)[:600])
+
+
+async def _bytes(app: App, image: MadeImage) -> bytes:
+    if image.data is not None:
+        return image.data
+    return (await app.download(image.url, MOST_MADE_BYTES)).data
+
+
+CAPABILITY = Capability(
+    tools=(
+        ToolSpec(
+            generate_image,
+            title="Make or edit pictures",
+            writes=True,
+            search_hint="draw image picture generate edit inpaint mask variation logo illustration photo",
+        ),
+    )
+)

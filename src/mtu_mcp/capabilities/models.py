@@ -1,0 +1,132 @@
+"""What the gateway offers now: its models, what each can do, its limits, price and retirement."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast
+
+from mcp.server.mcpserver.resolve import Resolve
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from mtu_mcp.app import App, current_app
+from mtu_mcp.capabilities._answers import Answer
+from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec, ToolSpec
+from mtu_mcp.errors import NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mtu_mcp.catalogue import Entry
+
+SHOWN: Final = 100
+"""Rows of one answer; gateways list hundreds of models, and a list that long buries the ones that matter."""
+
+Ability = Literal["chat", "omni", "image", "transcribe", "search", "research", "speech", "translate", "embed", "code"]
+
+
+async def list_models(
+    can: Annotated[Ability | None, Field(description="Only models that can do this.")] = None,
+    name: Annotated[str | None, Field(description="Only names that hold this.")] = None,
+    *,
+    app: Annotated[App, Resolve(current_app)],
+) -> CallToolResult:
+    """List the models this gateway offers now, with what each can do, its limits, price and retirement date."""
+    offer = await app.catalogue.offered()
+    entries = await app.catalogue.entries(can)
+    wanted = [entry for entry in entries if not name or name.casefold() in entry.name.casefold()]
+    answer = Answer(app)
+    answer.note(offer.note)
+    default = (await app.catalogue.choose(can)).model if can else None
+    answer.say("\n".join(_row(entry) for entry in wanted[:SHOWN]) or "No model fits.")
+    if len(wanted) > SHOWN:
+        answer.note(f"Shown: {SHOWN} of {len(wanted)}; narrow it with `can` or `name`.")
+    if default:
+        answer.note(f"Without a model, {default} is used.")
+    rows = [_facts(entry) for entry in wanted[:SHOWN]]
+    return answer.finish({"models": rows, "total": len(wanted), "live": offer.live, "default": default})
+
+
+def _row(entry: Entry) -> str:
+    facts = _facts(entry)
+    parts = [f"{key.replace('_', ' ')} {_words(value)}" for key, value in facts.items() if key != "name"]
+    return f"- {entry.name}" + (f": {'; '.join(parts)}" if parts else "")
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, cast("list[Any]", value)))
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {amount:g}" for name, amount in cast("dict[str, float]", value).items())
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _facts(entry: Entry) -> dict[str, Any]:
+    """The entry as plain data, without what is not known."""
+    facts: dict[str, Any] = {
+        "name": entry.name,
+        "can": sorted(entry.capabilities),
+        "context": entry.context,
+        "max_output": entry.max_output,
+        "cny_per_1k": _price(entry),
+        "retires": entry.retires.isoformat() if entry.retires else None,
+        "note": entry.note,
+    }
+    return {key: value for key, value in facts.items() if value not in (None, "", [], {})}
+
+
+def _price(entry: Entry) -> dict[str, float]:
+    """List prices: what is paid for, and CNY per 1,000 tokens of it."""
+    return {line.title: line.cny for line in entry.prices.lines()} if entry.prices else {}
+
+
+async def models() -> Content:
+    """Every model the gateway lists now."""
+    app = current_app()
+    offer = await app.catalogue.offered()
+    entries = await app.catalogue.entries()
+    return _json({"live": offer.live, "note": offer.note, "models": [_facts(entry) for entry in entries]})
+
+
+async def model(model: str) -> Content:
+    """One model: what it can do, its limits and its price."""
+    app = current_app()
+    offer = await app.catalogue.offered()
+    if model not in offer.names:
+        near = await app.catalogue.nearest(model)
+        raise NotFound(f"This gateway lists no model {model!r}.", advice=f"Nearest: {', '.join(near)}." if near else "")
+    return _json({"live": offer.live, **_facts(app.catalogue.entry(model))})
+
+
+async def prices() -> Content:
+    """Known list prices in CNY per 1,000 tokens; the gateway's own multiplier is not known."""
+    entries = await current_app().catalogue.entries()
+    return _json({entry.name: {**_price(entry), "source": entry.prices.source} for entry in entries if entry.prices})
+
+
+async def _complete_model(typed: str, given: Mapping[str, str]) -> list[str]:
+    del given
+    names = (await current_app().catalogue.offered()).names
+    return [name for name in names if typed.casefold() in name.casefold()]
+
+
+def _json(value: Any) -> Content:
+    return Content(json.dumps(value, ensure_ascii=False, indent=1), "application/json")
+
+
+CAPABILITY = Capability(
+    tools=(
+        ToolSpec(
+            list_models,
+            title="List models",
+            read_only=True,
+            idempotent=True,
+            search_hint="models available prices limits context capabilities",
+        ),
+    ),
+    resources=(
+        ResourceSpec("mtu://models", models, "Models"),
+        ResourceSpec("mtu://models/{+model}", model, "One model", complete={"model": _complete_model}),
+        ResourceSpec("mtu://prices", prices, "Prices"),
+    ),
+)

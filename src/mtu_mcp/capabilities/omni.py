@@ -1,0 +1,170 @@
+"""Understanding pictures, one sound, one video or a video's frames with Qwen-Omni, over several turns.
+
+One message may hold text and one other modality: several pictures, or one sound, or one video. What the model
+documents as its limits is checked here before anything is sent, since a refusal after uploading 150 MB helps nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.resolve import ListRoots, Resolve
+from mcp.types import CallToolResult, ListRootsResult
+from pydantic import Field
+
+from mtu_mcp.app import App, current_app
+from mtu_mcp.capabilities._answers import Answer
+from mtu_mcp.capabilities._asks import ask_roots, folders
+from mtu_mcp.capabilities._params import ConversationName, ModelName, Options
+from mtu_mcp.capabilities._parts import Part, audio_part, frames_part, image_part, text_part, video_part
+from mtu_mcp.capabilities._spec import Capability, ToolSpec
+from mtu_mcp.capabilities._talk import as_messages, assistant_turn, keep, open_talk, user_turn
+from mtu_mcp.capabilities._upstream import asking, further_fields, remark
+from mtu_mcp.errors import BadInput, LimitExceeded
+from mtu_mcp.gateway import ChatRequest
+
+if TYPE_CHECKING:
+    from mtu_mcp.catalogue import OmniLimits
+    from mtu_mcp.media import Media, Workspace
+
+FAMILIES = ("image", "audio", "video")
+MEGABYTE = 1024 * 1024
+
+
+def _roots(ctx: Context, media: list[str] | None) -> ListRoots | None:
+    return ask_roots(ctx, media or ())
+
+
+async def understand(
+    question: Annotated[str, Field(description="What to find out.", min_length=1)],
+    media: Annotated[
+        list[str] | None,
+        Field(description="Pictures, or one sound, or one video: paths, URLs, data URIs or mtu://media/… links."),
+    ] = None,
+    frames: Annotated[bool, Field(description="The pictures are frames of one video, in order.")] = False,
+    model: ModelName = None,
+    conversation: ConversationName = None,
+    options: Options = None,
+    *,
+    app: Annotated[App, Resolve(current_app)],
+    roots: Annotated[ListRootsResult | None, Resolve(_roots)],
+) -> CallToolResult:
+    """Look at pictures, listen to a sound or watch a video, and answer a question about it (Qwen-Omni). With a
+    conversation name, later questions need not repeat the media.
+    """
+    chosen = await app.catalogue.choose("omni", model or "")
+    limits = app.catalogue.entry(chosen.model).limits
+    workspace = app.workspace(folders(roots))
+    opened = await _open_all(app, workspace, media or [], limits)
+    parts = await _parts(opened, frames, limits)
+
+    async def restore(part: Mapping[str, Any]) -> Part:
+        [again] = await _open_all(app, workspace, [part["reference"]], limits)
+        return await _part(again)
+
+    extra = {"modalities": ["text"], **further_fields(options)}
+    async with open_talk(app, conversation, chosen.model, [question]) as talk:
+        messages = [*await as_messages(talk, restore), {"role": "user", "content": [*parts, text_part(question)]}]
+        async with asking(app, "chat/completions", chosen.model, "omni"):
+            reply = await app.gateway.chat(ChatRequest(chosen.model, messages, options=extra))
+        turns = [await user_turn(app, talk, question, media or [], opened), assistant_turn(reply)]
+        unkept = await keep(app, talk, turns)
+    answer = Answer(app)
+    await answer.relay(reply, title=question)
+    answer.note(remark(chosen), *talk.notes, unkept)
+    return answer.finish()
+
+
+async def _open_all(
+    app: App, workspace: Workspace, references: Sequence[str], limits: OmniLimits | None
+) -> list[Media]:
+    from mtu_mcp.media import open_reference
+
+    most = max(limits.image_bytes, limits.audio_bytes, limits.video_bytes) if limits else 256 * MEGABYTE
+    return [
+        await open_reference(text, workspace=workspace, library=app.library, families=FAMILIES, max_bytes=most)
+        for text in references
+    ]
+
+
+async def _parts(opened: Sequence[Media], frames: bool, limits: OmniLimits | None) -> list[Part]:
+    found = {"image" if media.kind.family == "unknown" else media.kind.family for media in opened}
+    if len(found) > 1:
+        raise BadInput(
+            f"One question can be about pictures, a sound or a video, not {' and '.join(sorted(found))} together.",
+            advice="Ask about one of them, then about the next in the same conversation.",
+        )
+    if found & {"audio", "video"} and len(opened) > 1:
+        raise BadInput(f"One question can be about one {opened[0].kind.family}; there are {len(opened)}.")
+    if limits is not None:
+        for media in opened:
+            await _check(media, limits)
+    if not frames:
+        return [await _part(media) for media in opened]
+    if found != {"image"}:
+        raise BadInput("frames is for pictures; give the video itself without it.")
+    if limits and not limits.frames_min <= len(opened) <= limits.frames_max:
+        raise LimitExceeded(
+            f"A video can be given as {limits.frames_min} to {limits.frames_max} frames; there are {len(opened)}."
+        )
+    return [await frames_part(opened)]
+
+
+async def _part(media: Media) -> Part:
+    """The part for a file; an address that does not tell what it is counts as a picture, the commonest case."""
+    make = {"audio": audio_part, "video": video_part}.get(media.kind.family, image_part)
+    return await make(media)
+
+
+async def _check(media: Media, limits: OmniLimits) -> None:
+    """Compare what can be known of a file with the model's limits; a URL is measured by the gateway."""
+    if media.url:
+        return
+    family = media.kind.family
+    most = {"image": limits.image_bytes, "audio": limits.audio_bytes, "video": limits.video_bytes}[family]
+    size = media.size or 0
+    if size > most:
+        raise LimitExceeded(f"{media.name} has {size / MEGABYTE:.1f} MB; the model takes {most / MEGABYTE:.0f} MB.")
+    # Base64 makes four bytes of three, and the gateway counts the encoded string.
+    if (size + 2) // 3 * 4 > limits.data_uri_bytes:
+        raise LimitExceeded(
+            f"{media.name} has {size / MEGABYTE:.1f} MB; a local file may have "
+            f"{limits.data_uri_bytes * 3 / 4 / MEGABYTE:.1f} MB, since it is sent as text.",
+            advice="Make it smaller, or give a public URL of it instead.",
+        )
+    await _check_length(media, limits)
+
+
+async def _check_length(media: Media, limits: OmniLimits) -> None:
+    from mtu_mcp.media import measure
+
+    measured = await measure(media)
+    most = {"audio": limits.audio_seconds, "video": limits.video_seconds}.get(media.kind.family)
+    if most is not None and measured.seconds is not None and measured.seconds > most:
+        raise LimitExceeded(
+            f"{media.name} lasts {measured.seconds:.0f} s; the model takes {most:.0f} s.",
+            advice="Give a shorter piece, or another model with list_models.",
+        )
+    width, height = measured.width, measured.height
+    if media.kind.family == "image" and width and height:
+        if limits.image_side_above and min(width, height) <= limits.image_side_above:
+            raise LimitExceeded(
+                f"{media.name} is {width}x{height}; each side must be over {limits.image_side_above} pixels."
+            )
+        if limits.image_ratio and max(width, height) > limits.image_ratio * min(width, height):
+            raise LimitExceeded(
+                f"{media.name} is {width}x{height}; sides may differ by {limits.image_ratio}:1 at most."
+            )
+
+
+CAPABILITY = Capability(
+    tools=(
+        ToolSpec(
+            understand,
+            title="Understand pictures, sound or video",
+            search_hint="describe image picture photo audio sound video vision listen watch Qwen-Omni OCR",
+        ),
+    )
+)

@@ -1,0 +1,179 @@
+"""Speech to text, subtitles and segments, in the language spoken or in English."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.resolve import ListRoots, Resolve
+from mcp.types import CallToolResult, ListRootsResult
+from pydantic import Field
+
+from mtu_mcp.app import App, current_app
+from mtu_mcp.capabilities._answers import Answer
+from mtu_mcp.capabilities._asks import ask_roots, folders
+from mtu_mcp.capabilities._params import ModelName, Options
+from mtu_mcp.capabilities._spec import Capability, ToolSpec
+from mtu_mcp.capabilities._upstream import asking, further_fields, remark
+from mtu_mcp.errors import BadInput
+from mtu_mcp.gateway import Segment, Transcript, TranscriptionRequest, Upload
+
+if TYPE_CHECKING:
+    from mtu_mcp.catalogue import Capability as Ability
+    from mtu_mcp.media import Media, Workspace
+
+MOST_BYTES: Final = 25 * 1024 * 1024
+"""The Audio API takes files of at most 25 MB."""
+SHORT: Final = 2_000
+"""Characters up to which a transcript is only shown; longer ones are saved as well."""
+
+Format = Literal["text", "srt", "vtt", "segments"]
+
+
+def _roots(ctx: Context, file: str) -> ListRoots | None:
+    return ask_roots(ctx, [file])
+
+
+async def transcribe(
+    file: Annotated[str, Field(description="Sound or video: path, URL, data URI or mtu://media/… link.")],
+    output: Annotated[Format, Field(description="segments: lines with times, and speakers if asked.")] = "text",
+    language: Annotated[str | None, Field(description="Code of the language spoken, such as en or zh.")] = None,
+    to_english: Annotated[bool, Field(description="Translate to English.")] = False,
+    speakers: Annotated[bool, Field(description="Tell the speakers apart.")] = False,
+    hint: Annotated[str | None, Field(description="Names and terms to expect.")] = None,
+    model: ModelName = None,
+    options: Options = None,
+    *,
+    app: Annotated[App, Resolve(current_app)],
+    roots: Annotated[ListRootsResult | None, Resolve(_roots)],
+) -> CallToolResult:
+    """Turn speech into text, subtitles (SRT, VTT) or timed segments. Long transcripts are saved as a file too."""
+    media = await _open(app, app.workspace(folders(roots)), file)
+    capability = _capability(output, to_english, speakers)
+    if speakers and to_english:
+        raise BadInput(
+            "speakers and to_english do not go together.", advice="Transcribe with speakers, then translate."
+        )
+    chosen = await app.catalogue.choose(capability, model or "")
+    request = TranscriptionRequest(
+        chosen.model,
+        Upload(media.name, media.kind.mime, path=media.path, data=media.data),
+        response_format=_response_format(app, chosen.model, output, speakers),
+        options={**_fields(language, hint, speakers, to_english), **further_fields(options)},
+    )
+    endpoint = "audio/translations" if to_english else "audio/transcriptions"
+    async with asking(app, endpoint, chosen.model, capability):
+        call = app.gateway.translate_audio if to_english else app.gateway.transcribe
+        transcript = await call(request)
+    answer = Answer(app)
+    answer.note(remark(chosen))
+    await _show(app, answer, transcript, output, media, chosen.model)
+    return answer.finish()
+
+
+def _capability(output: Format, to_english: bool, speakers: bool) -> Ability:
+    if speakers:
+        return "diarize"
+    if to_english:
+        return "translate_audio"
+    return "transcribe" if output == "text" else "timestamps"
+
+
+def _response_format(app: App, model: str, output: Format, speakers: bool) -> str:
+    """The format to ask for: the one wanted if the model is known to give it, else the nearest that holds times."""
+    wanted = {"text": ("json",), "segments": ("verbose_json",), "srt": ("srt",), "vtt": ("vtt",)}[output]
+    if speakers:
+        wanted = ("diarized_json",)
+    audio = app.catalogue.entry(model).audio
+    known = audio.answers if audio else ()
+    return next((name for name in (*wanted, "verbose_json", "json") if name in known), wanted[0])
+
+
+async def _open(app: App, workspace: Workspace, file: str) -> Media:
+    from mtu_mcp.media import open_reference
+
+    return await open_reference(
+        file,
+        workspace=workspace,
+        library=app.library,
+        families=("audio", "video"),
+        max_bytes=MOST_BYTES,
+        keep_urls=False,
+        download=app.download,
+    )
+
+
+def _fields(language: str | None, hint: str | None, speakers: bool, to_english: bool) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if language and not to_english:
+        fields["language"] = language
+    if hint:
+        fields["prompt"] = hint
+    if speakers:
+        fields["chunking_strategy"] = "auto"  # required by the diarizing model beyond 30 s
+    return fields
+
+
+async def _show(app: App, answer: Answer, transcript: Transcript, output: Format, media: Media, model: str) -> None:
+    text, extension = render(transcript, output)
+    if output in ("srt", "vtt") and extension == "txt":
+        answer.note(f"{model} gave no times, so this is the plain text. A model such as whisper-1 gives them.")
+    if not text.strip():
+        answer.say("No speech was found.")
+        return
+    about = {"source": media.name, "model": transcript.model or model, "language": transcript.language}
+    if len(text) > SHORT and not app.settings.read_only:
+        saved = await app.library.save_text(text, title=f"{media.name} transcript", extension=extension, about=about)
+        answer.note(f"Saved as {saved.path}")
+        answer.link(saved)
+        answer.say(text[: answer.longest])
+        if len(text) > answer.longest:
+            answer.note(f"Shown: the first {answer.longest:,} of {len(text):,} characters.")
+        return
+    await answer.say_long(text, title=f"{media.name} transcript", about=about, extension=extension)
+
+
+def render(transcript: Transcript, output: Format) -> tuple[str, str]:
+    """Return the transcript in a format, and the extension of such a file; plain text where there are no times."""
+    if output in ("srt", "vtt") and transcript.body:
+        return transcript.body, output
+    if output == "text" or not transcript.segments:
+        return transcript.text, "txt"
+    if output == "segments":
+        return "\n".join(map(_line, transcript.segments)), "txt"
+    timed = [segment for segment in transcript.segments if segment.start is not None and segment.end is not None]
+    if not timed:
+        return transcript.text, "txt"
+    if output == "srt":
+        cues = (f"{number}\n{_cue(segment, ',')}" for number, segment in enumerate(timed, 1))
+        return "\n\n".join(cues) + "\n", "srt"
+    return "WEBVTT\n\n" + "\n\n".join(_cue(segment, ".") for segment in timed) + "\n", "vtt"
+
+
+def _line(segment: Segment) -> str:
+    speaker = f"{segment.speaker}: " if segment.speaker else ""
+    times = "" if segment.start is None else f"[{clock(segment.start, '.')} - {clock(segment.end or 0, '.')}] "
+    return f"{times}{speaker}{segment.text.strip()}"
+
+
+def _cue(segment: Segment, mark: str) -> str:
+    speaker = f"{segment.speaker}: " if segment.speaker else ""
+    return f"{clock(segment.start or 0, mark)} --> {clock(segment.end or 0, mark)}\n{speaker}{segment.text.strip()}"
+
+
+def clock(seconds: float, mark: str) -> str:
+    """Write a time as subtitles do: hours, minutes, seconds, and milliseconds after `mark`."""
+    milliseconds = round(max(seconds, 0.0) * 1000)
+    minutes, rest = divmod(milliseconds, 60_000)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}{mark}{rest % 1000:03}"
+
+
+CAPABILITY = Capability(
+    tools=(
+        ToolSpec(
+            transcribe,
+            title="Transcribe speech",
+            search_hint="speech to text audio recording subtitles srt vtt whisper translate voice meeting",
+        ),
+    )
+)

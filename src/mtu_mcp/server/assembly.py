@@ -1,0 +1,156 @@
+"""Puts a server together: which tools this person sees, which resources there are, what hosts are told first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from mcp.server.caching import CacheHint
+from mcp.server.lowlevel.helper_types import ReadResourceContents
+from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp.shared.uri_template import UriTemplate
+from mcp.types import Completion, PromptReference, ResourceTemplateReference, ToolAnnotations
+
+import mtu_mcp
+from mtu_mcp.capabilities import INSTRUCTIONS, capabilities
+from mtu_mcp.capabilities._spec import ResourceSpec, ToolSpec
+from mtu_mcp.server.edge import check_arguments, guard_resource, guard_tool
+from mtu_mcp.server.middleware import bound_to
+from mtu_mcp.server.schemas import slim
+
+if TYPE_CHECKING:
+    from mcp.server.mcpserver import Context
+    from mcp.types import CallToolResult, CompletionArgument, CompletionContext, InputRequiredResult
+    from pydantic import AnyUrl
+
+    from mtu_mcp.app import App
+    from mtu_mcp.settings import Settings
+
+NAME: Final = "mtu-mcp"
+LIST_TTL_MS: Final = 3_600_000
+"""The lists depend on settings read at start, so a client may keep them for an hour."""
+
+
+class MtuServer(MCPServer[Any]):
+    """The SDK's server with three rules of ours: unknown arguments are refused, resources say what they hold, and
+    templates complete.
+    """
+
+    def __init__(self, tools: Iterable[ToolSpec], resources: Iterable[ResourceSpec], app: App) -> None:
+        self._specs = {spec.name: spec for spec in tools}
+        self._fixed = {spec.uri: spec for spec in resources if "{" not in spec.uri}
+        self._families = [(UriTemplate.parse(spec.uri), spec) for spec in resources if "{" in spec.uri]
+        hint = CacheHint(ttl_ms=LIST_TTL_MS)
+        super().__init__(
+            NAME,
+            title="Mtu",
+            instructions=INSTRUCTIONS,
+            version=mtu_mcp.__version__,
+            tools=[build_tool(spec) for spec in self._specs.values()],
+            middleware=[bound_to(app)],
+            log_level=cast("Any", app.settings.log_level),
+            cache_hints={"tools/list": hint, "resources/list": hint, "resources/templates/list": hint},
+        )
+        for spec in (*self._fixed.values(), *(spec for _, spec in self._families)):
+            self.resource(spec.uri, name=_name(spec.uri), title=spec.title, mime_type=spec.mime)(spec.fn)
+        self.completion()(self._complete)
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool, refusing arguments it does not have.
+
+        Raises:
+            ToolError: The tool or one of the arguments is not there, or the call failed.
+        """
+        spec, tool = self._specs.get(name), self._tool_manager.get_tool(name)
+        if spec is None or tool is None:
+            raise ToolError(f"There is no tool {name[:80]!r}. The tools are: {', '.join(self._specs)}.")
+        check_arguments(spec.fn, set(tool.parameters.get("properties", {})), arguments)
+        return await super().call_tool(name, arguments, context)
+
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[Any, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """Read a resource with the media type of what it really holds.
+
+        Raises:
+            ResourceNotFoundError: No resource has this address.
+            ResourceError: It could not be read.
+        """
+        del context
+        spec, arguments = self._find(str(uri))
+        content = await guard_resource(str(uri), lambda: spec.fn(**arguments))
+        return [ReadResourceContents(content=content.data, mime_type=content.mime)]
+
+    def _find(self, uri: str) -> tuple[ResourceSpec, dict[str, Any]]:
+        if uri in self._fixed:
+            return self._fixed[uri], {}
+        for template, spec in self._families:
+            matched = template.match(uri)
+            if matched is not None:
+                return spec, dict(matched)
+        raise ResourceNotFoundError(f"There is no resource {uri[:200]!r}.")
+
+    async def _complete(
+        self,
+        ref: PromptReference | ResourceTemplateReference,
+        argument: CompletionArgument,
+        context: CompletionContext | None,
+    ) -> Completion | None:
+        if not isinstance(ref, ResourceTemplateReference):
+            return None
+        spec = next((spec for _, spec in self._families if spec.uri == ref.uri), None)
+        complete = (spec.complete or {}).get(argument.name) if spec else None
+        if complete is None:
+            return None
+        given = (context.arguments if context else None) or {}
+        values = await complete(argument.value, given)
+        return Completion(values=values[:100], total=len(values), has_more=len(values) > 100)
+
+
+def build_server(app: App) -> MtuServer:
+    """Assemble the server that `app.settings` describes."""
+    found = capabilities()
+    tools = [tool for capability in found for tool in capability.tools if _listed(tool, app.settings)]
+    return MtuServer(tools, [resource for capability in found for resource in capability.resources], app)
+
+
+def build_tool(spec: ToolSpec) -> Tool:
+    """Turn a capability's description into a tool of the SDK."""
+    tool = Tool.from_function(
+        guard_tool(spec.fn),
+        title=spec.title,
+        description=_description(spec),
+        annotations=_annotations(spec),
+        meta={"anthropic/searchHint": spec.search_hint} if spec.search_hint else None,
+        structured_output=False,
+    )
+    tool.parameters = slim(tool.parameters)
+    return tool
+
+
+def _listed(tool: ToolSpec, settings: Settings) -> bool:
+    return tool.toolset in settings.toolsets and not (tool.writes and settings.read_only)
+
+
+def _description(spec: ToolSpec) -> str:
+    lines = (spec.fn.__doc__ or "").strip().splitlines()
+    return " ".join(line.strip() for line in lines if line.strip())
+
+
+def _annotations(spec: ToolSpec) -> ToolAnnotations:
+    if spec.read_only:
+        return ToolAnnotations(read_only_hint=True, open_world_hint=spec.open_world)
+    return ToolAnnotations(
+        read_only_hint=False,
+        destructive_hint=spec.destructive,
+        idempotent_hint=spec.idempotent,
+        open_world_hint=spec.open_world,
+    )
+
+
+def _name(uri: str) -> str:
+    return uri.removeprefix("mtu://").replace("/{", "-").replace("{", "").replace("+", "").replace("}", "")

@@ -1,0 +1,118 @@
+"""The one place where what a capability raises becomes what a model reads.
+
+Three things happen to every tool and resource here: an error of ours becomes its sentence, any other exception
+becomes a short apology (its text may hold anything, so it goes to the log and not to the model), and the gateway's
+key is taken out of whatever leaves, wherever it came from.
+"""
+
+import functools
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError
+from mcp.shared.exceptions import MCPError
+from mcp.types import CallToolResult, EmbeddedResource, TextContent, TextResourceContents
+
+from mtu_mcp.app import current_app
+from mtu_mcp.capabilities._spec import Content
+from mtu_mcp.errors import MtuError, NotFound
+
+logger = logging.getLogger(__name__)
+
+HIDDEN = "[key hidden]"
+
+
+def guard_tool(fn: Callable[..., Awaitable[CallToolResult]]) -> Callable[..., Awaitable[CallToolResult]]:
+    """Wrap a tool so that it always answers, and never with the key."""
+
+    @functools.wraps(fn)
+    async def guarded(*args: Any, **kwargs: Any) -> CallToolResult:
+        try:
+            result = await fn(*args, **kwargs)
+        except MtuError as error:
+            result = failed(str(error))
+        except (MCPError, ToolError):
+            raise
+        except Exception as error:
+            logger.exception("%s broke", fn.__name__)
+            result = failed(_apology(fn.__name__, error))
+        return redacted(result)
+
+    return guarded
+
+
+async def guard_resource(uri: str, read: Callable[[], Awaitable[Content]]) -> Content:
+    """Read a resource; errors come out as the SDK's own, the only ones whose text it shows.
+
+    Raises:
+        ResourceNotFoundError: There is no such conversation, model or file.
+        ResourceError: Anything else.
+    """
+    try:
+        content = await read()
+    except NotFound as error:
+        raise ResourceNotFoundError(hide_key(str(error))) from error
+    except MtuError as error:
+        raise ResourceError(hide_key(str(error))) from error
+    except (MCPError, ResourceError):
+        raise
+    except Exception as error:
+        logger.exception("reading %s broke", uri)
+        raise ResourceError(_apology(uri, error)) from error
+    return Content(hide_key(content.data), content.mime) if isinstance(content.data, str) else content
+
+
+def failed(text: str) -> CallToolResult:
+    """A tool result the model reads as an error."""
+    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)
+
+
+def hide_key(text: str) -> str:
+    """Take the gateway's key out of a text."""
+    key = current_app().settings.api_key
+    secret = key.get_secret_value() if key else ""
+    # Shorter "keys" are test values; replacing them would tear words apart.
+    return text.replace(secret, HIDDEN) if len(secret) >= 8 else text
+
+
+def redacted(result: CallToolResult) -> CallToolResult:
+    """Take the gateway's key out of everything a result says."""
+    for block in result.content:
+        if isinstance(block, TextContent):
+            block.text = hide_key(block.text)
+        elif isinstance(block, EmbeddedResource) and isinstance(block.resource, TextResourceContents):
+            block.resource.text = hide_key(block.resource.text)
+    if result.structured_content is not None:
+        result.structured_content = _hide_in(result.structured_content)
+    return result
+
+
+def _hide_in(value: Any) -> Any:
+    if isinstance(value, str):
+        return hide_key(value)
+    if isinstance(value, list):
+        return [_hide_in(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, dict):
+        return {key: _hide_in(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+    return value
+
+
+def _apology(what: str, error: Exception) -> str:
+    return (
+        f"Something inside mtu-mcp broke while running {what} ({type(error).__name__}). This is a fault of the server, "
+        "not of the request; its log on stderr has the details."
+    )
+
+
+def check_arguments(fn: Callable[..., Any], known: set[str], arguments: dict[str, Any]) -> None:
+    """Refuse arguments the tool does not have: a misspelt one would otherwise be dropped in silence.
+
+    Raises:
+        ToolError: Naming them, and the ones there are.
+    """
+    unknown = sorted(set(arguments) - known)
+    if unknown:
+        names = ", ".join(name for name in inspect.signature(fn).parameters if name in known)
+        raise ToolError(f"There is no argument {', '.join(map(repr, unknown))[:200]}. The arguments are: {names}.")

@@ -1,0 +1,26 @@
+"""What most tests need: an embedded gateway, and the variables of a server that uses it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mtu_mcp.sandbox import Sandbox
+
+
+@pytest.fixture
+def gateway() -> Iterator[Sandbox]:
+    """A fresh embedded gateway on a free loopback port."""
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def environ(gateway: Sandbox, tmp_path: Path) -> dict[str, str]:
+    """Variables of a server that uses the gateway and keeps everything under the test's own folder."""
+    return {
+        "MTU_BASE_URL": gateway.base_url,
+        "MTU_API_KEY": "sk-test-key-0123456789",
+        "MTU_OUTPUT_DIR": str(tmp_path / "made"),
+        "MTU_DATABASE_URL": str(tmp_path / "mtu.db"),
+    }
