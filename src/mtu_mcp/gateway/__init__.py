@@ -6,18 +6,22 @@ Knows nothing of: MCP, tools, files' whereabouts, prices, conversations.
 Because: gateways disagree about everything the API leaves open, and one room must know all of it so that no other does.
 """
 
-from mtu_mcp.gateway.audio import Segment, Transcript, TranscriptionRequest
-from mtu_mcp.gateway.chat import ChatAnswer, ChatRequest
-from mtu_mcp.gateway.citations import Citation
-from mtu_mcp.gateway.client import Gateway
-from mtu_mcp.gateway.exchange import Exchange, Progress, Scope, current_scope, open_scope
-from mtu_mcp.gateway.images import ImageEdit, ImageRequest, ImagesAnswer, ImageVariation, MadeImage
-from mtu_mcp.gateway.models import ModelEntry
-from mtu_mcp.gateway.responses import ResponsesAnswer, ResponsesRequest
-from mtu_mcp.gateway.search import BaiduAnswer, BaiduSearch, SearchHit
-from mtu_mcp.gateway.toolcalls import ToolCall
-from mtu_mcp.gateway.uploads import Upload
-from mtu_mcp.gateway.usage import Usage
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from mtu_mcp.gateway.audio import Segment, Transcript, TranscriptionRequest
+    from mtu_mcp.gateway.chat import ChatAnswer, ChatRequest
+    from mtu_mcp.gateway.citations import Citation
+    from mtu_mcp.gateway.client import Gateway
+    from mtu_mcp.gateway.exchange import Exchange, Progress, Scope, current_scope, open_scope
+    from mtu_mcp.gateway.images import ImageEdit, ImageRequest, ImagesAnswer, ImageVariation, MadeImage
+    from mtu_mcp.gateway.models import ModelEntry
+    from mtu_mcp.gateway.responses import ResponsesAnswer, ResponsesRequest
+    from mtu_mcp.gateway.search import BaiduAnswer, BaiduSearch, SearchHit
+    from mtu_mcp.gateway.toolcalls import ToolCall
+    from mtu_mcp.gateway.uploads import Upload
+    from mtu_mcp.gateway.usage import Usage
 
 __all__ = [
     "BaiduAnswer",
@@ -47,3 +51,46 @@ __all__ = [
     "current_scope",
     "open_scope",
 ]
+
+# Each name is loaded when it is first used: dozens of dataclasses take longer to build than all else a server does
+# before its first answer.
+_HOMES: Final = {
+    "BaiduAnswer": "search",
+    "BaiduSearch": "search",
+    "ChatAnswer": "chat",
+    "ChatRequest": "chat",
+    "Citation": "citations",
+    "Exchange": "exchange",
+    "Gateway": "client",
+    "ImageEdit": "images",
+    "ImageRequest": "images",
+    "ImageVariation": "images",
+    "ImagesAnswer": "images",
+    "MadeImage": "images",
+    "ModelEntry": "models",
+    "Progress": "exchange",
+    "ResponsesAnswer": "responses",
+    "ResponsesRequest": "responses",
+    "Scope": "exchange",
+    "SearchHit": "search",
+    "Segment": "audio",
+    "ToolCall": "toolcalls",
+    "Transcript": "audio",
+    "TranscriptionRequest": "audio",
+    "Upload": "uploads",
+    "Usage": "usage",
+    "current_scope": "exchange",
+    "open_scope": "exchange",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,4 +1,8 @@
-"""The gateway as a class: one method per endpoint, each of them a function in the endpoint's own module."""
+"""The gateway as a class: one method per endpoint, each of them a function in the endpoint's own module.
+
+The modules are imported when an endpoint is first used, so that a server which holds a Gateway starts as fast as one
+which holds none.
+"""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -6,18 +10,18 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from mtu_mcp.gateway import audio, chat, images, models, responses, search
-from mtu_mcp.gateway.audio import Transcript, TranscriptionRequest
-from mtu_mcp.gateway.chat import ChatAnswer, ChatRequest
-from mtu_mcp.gateway.images import ImageEdit, ImageRequest, ImagesAnswer, ImageVariation
-from mtu_mcp.gateway.models import ModelEntry
-from mtu_mcp.gateway.responses import ResponsesAnswer, ResponsesRequest
-from mtu_mcp.gateway.search import BaiduAnswer, BaiduSearch
-from mtu_mcp.gateway.wire import Wire
 from mtu_mcp.settings import Settings
 
 if TYPE_CHECKING:
     import httpx
+
+    from mtu_mcp.gateway.audio import Transcript, TranscriptionRequest
+    from mtu_mcp.gateway.chat import ChatAnswer, ChatRequest
+    from mtu_mcp.gateway.images import ImageEdit, ImageRequest, ImagesAnswer, ImageVariation
+    from mtu_mcp.gateway.models import ModelEntry
+    from mtu_mcp.gateway.responses import ResponsesAnswer, ResponsesRequest
+    from mtu_mcp.gateway.search import BaiduAnswer, BaiduSearch
+    from mtu_mcp.gateway.wire import Wire
 
 
 class Gateway:
@@ -44,48 +48,84 @@ class Gateway:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._wire = Wire(settings, transport=transport, wait=wait, clock=clock, now=now)
+        self._settings = settings
+        self._transport = transport
+        self._wait = wait
+        self._clock = clock
+        self._now = now
+        self._opened: Wire | None = None
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._wire.aclose()
+        if self._opened is not None:
+            await self._opened.aclose()
 
-    async def chat(self, request: ChatRequest) -> ChatAnswer:
+    @property
+    def _wire(self) -> "Wire":
+        from mtu_mcp.gateway.wire import Wire
+
+        if self._opened is None:
+            self._opened = Wire(
+                self._settings, transport=self._transport, wait=self._wait, clock=self._clock, now=self._now
+            )
+        return self._opened
+
+    async def chat(self, request: "ChatRequest") -> "ChatAnswer":
         """Ask a chat model; an answer that broke off is returned with `cut` set."""
+        from mtu_mcp.gateway import chat
+
         return await chat.ask(self._wire, request)
 
-    async def respond(self, request: ResponsesRequest) -> ResponsesAnswer:
+    async def respond(self, request: "ResponsesRequest") -> "ResponsesAnswer":
         """Make a request of the Responses API; an answer that broke off is returned with `cut` set."""
+        from mtu_mcp.gateway import responses
+
         return await responses.respond(self._wire, request)
 
-    async def generate_images(self, request: ImageRequest) -> ImagesAnswer:
+    async def generate_images(self, request: "ImageRequest") -> "ImagesAnswer":
         """Make pictures from words."""
+        from mtu_mcp.gateway import images
+
         return await images.generate(self._wire, request)
 
-    async def edit_images(self, request: ImageEdit) -> ImagesAnswer:
+    async def edit_images(self, request: "ImageEdit") -> "ImagesAnswer":
         """Change a picture."""
+        from mtu_mcp.gateway import images
+
         return await images.edit(self._wire, request)
 
-    async def vary_image(self, request: ImageVariation) -> ImagesAnswer:
+    async def vary_image(self, request: "ImageVariation") -> "ImagesAnswer":
         """Make variations of a picture; many gateways answer NotOffered."""
+        from mtu_mcp.gateway import images
+
         return await images.vary(self._wire, request)
 
-    async def transcribe(self, request: TranscriptionRequest) -> Transcript:
+    async def transcribe(self, request: "TranscriptionRequest") -> "Transcript":
         """Write speech down in its own language."""
+        from mtu_mcp.gateway import audio
+
         return await audio.transcribe(self._wire, request)
 
-    async def translate_audio(self, request: TranscriptionRequest) -> Transcript:
+    async def translate_audio(self, request: "TranscriptionRequest") -> "Transcript":
         """Write speech down in English."""
+        from mtu_mcp.gateway import audio
+
         return await audio.translate(self._wire, request)
 
-    async def list_models(self) -> tuple[ModelEntry, ...]:
+    async def list_models(self) -> "tuple[ModelEntry, ...]":
         """List the models; costs nothing."""
+        from mtu_mcp.gateway import models
+
         return await models.list_all(self._wire)
 
-    async def retrieve_model(self, model: str) -> ModelEntry:
+    async def retrieve_model(self, model: str) -> "ModelEntry":
         """Ask after one model; costs nothing."""
+        from mtu_mcp.gateway import models
+
         return await models.retrieve(self._wire, model)
 
-    async def search_baidu(self, request: BaiduSearch) -> BaiduAnswer:
+    async def search_baidu(self, request: "BaiduSearch") -> "BaiduAnswer":
         """Search with Baidu; NotOffered where the gateway has no such path."""
+        from mtu_mcp.gateway import search
+
         return await search.search(self._wire, request)
