@@ -59,19 +59,19 @@ def steps(files: Mapping[str, Path]) -> list[Step]:
             "Look at a picture",
             "understand",
             {"question": "What is in this picture?", "media": [path["picture"]]},
-            mentions("640", "480"),
+            mentions("800", "600"),
         ),
         Step(
             "Listen to a sound",
             "understand",
             {"question": "What do you hear, and when?", "media": [path["sound"]]},
-            mentions("s"),
+            mentions("0.70", "1.30"),
         ),
         Step(
             "Watch a video",
             "understand",
             {"question": "What kind of video is this?", "media": [path["video"]]},
-            mentions("video"),
+            mentions("320", "240"),
         ),
         Step(
             "Make a picture",
@@ -82,7 +82,7 @@ def steps(files: Mapping[str, Path]) -> list[Step]:
         Step(
             "Edit a picture",
             "generate_image",
-            {"prompt": "Add a yellow sun", "images": [path["picture"]]},
+            {"prompt": "Add a purple star", "images": [path["picture"]]},
             files_open(1),
         ),
         Step("Transcribe a recording", "transcribe", {"file": path["recording"]}, heard_words()),
@@ -109,7 +109,12 @@ def run(arguments: argparse.Namespace) -> int:
     console.print(f"Files: {folder}", markup=False, soft_wrap=True)
     for file in sorted(folder.rglob("*")):
         if file.is_file():
-            console.print(f"  {file.relative_to(folder)}  {file.stat().st_size:,} bytes", markup=False, highlight=False)
+            console.print(
+                f"  {file.relative_to(folder)}  {file.stat().st_size:,} bytes",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
     total = len(steps(files))
     console.print(f"{total - len(failures)} of {total} steps gave what they should.", markup=False)
     for failure in failures:
@@ -121,11 +126,13 @@ def bring_files(folder: Path) -> dict[str, Path]:
     """Copy the shipped picture, sound, video and recording into the folder, where the server may read them."""
     from mtu_mcp.sandbox import samples
 
-    brought: dict[str, Path] = {}
-    for name, source in samples.files().items():
-        brought[name] = folder / source.name
-        shutil.copyfile(source, brought[name])
-    return brought
+    sources = {
+        "picture": samples.PICTURE,
+        "sound": samples.SOUND,
+        "video": samples.VIDEO,
+        "recording": samples.RECORDING,
+    }
+    return {name: Path(shutil.copyfile(source, folder / source.name)) for name, source in sources.items()}
 
 
 async def _demo(console: Console, folder: Path, files: Mapping[str, Path]) -> list[str]:

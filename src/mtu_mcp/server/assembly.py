@@ -147,7 +147,7 @@ def _annotations(spec: ToolSpec) -> ToolAnnotations:
     return ToolAnnotations(
         read_only_hint=False,
         destructive_hint=spec.destructive,
-        idempotent_hint=spec.idempotent,
+        idempotent_hint=spec.idempotent or None,
         open_world_hint=spec.open_world,
     )
 
