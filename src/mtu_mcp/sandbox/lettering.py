@@ -75,14 +75,13 @@ def fit(text: str, width: int, height: int, largest: int, smallest: int = 11) ->
 def wrap(text: str, width: int, size: int) -> list[str]:
     """Break at spaces and between Chinese characters, never before closing or after opening punctuation."""
     lines: list[str] = []
-    line = ""
+    line, length = "", 0.0
     for word in _words(text):
-        candidate = line + word
-        if not line or width_of(candidate.rstrip(), size) <= width:
-            line = candidate.lstrip() if not line else candidate
-            continue
-        lines.append(line.rstrip())
-        line = word.lstrip()
+        own = _length(word, size)
+        if line and length + _length(word.rstrip(), size) > width:
+            lines.append(line.rstrip())
+            line, length = "", 0.0
+        line, length = line + word, length + own
     lines.append(line.rstrip())
     return [part for whole in lines for part in _cut(whole, width, size)] or [""]
 
@@ -170,11 +169,21 @@ def _wide(letter: str) -> bool:
 
 def _cut(line: str, width: int, size: int) -> list[str]:
     """Cut a line that is one word too long for the width."""
-    parts: list[str] = []
-    while width_of(line, size) > width and len(line) > 1:
-        keep = len(line) - 1
-        while keep > 1 and width_of(line[:keep], size) > width:
-            keep -= 1
-        parts.append(line[:keep])
-        line = line[keep:]
-    return [*parts, line]
+    parts, part, length = list[str](), "", 0.0
+    for letter in line:
+        own = _advance(letter, size)
+        if part and length + own > width:
+            parts.append(part)
+            part, length = "", 0.0
+        part, length = part + letter, length + own
+    return [*parts, part]
+
+
+@lru_cache(maxsize=65536)
+def _advance(letter: str, size: int) -> float:
+    return sum(length for _, length in _pieces(letter, size))
+
+
+def _length(text: str, size: int) -> float:
+    """Width of a text as the sum of its letters: the shipped font has no kerning, and long prompts are measured often."""
+    return sum(_advance(letter, size) for letter in text)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from mtu_mcp.sandbox import boxes, frames, recognition, waveforms
 
+_SPEECH_SWING_DB = 3.5
 _TRANSCRIPT_TAGS = ("transcript", "transcription", "lyrics", "unsyncedlyrics", "comment", "description")
 
 _STOPWORDS: Mapping[str, frozenset[str]] = {
@@ -128,7 +129,8 @@ def _listen(data: bytes, sound: Sound, recognise: bool) -> Sound:
         return sound
     loudness, spans = waveforms.measure(wave)
     sound = replace(sound, loudness_dbfs=loudness, spans=spans, decoded=True)
-    if sound.transcript or not spans or not recognise:
+    # A recogniser hears words in a tone, too, so what does not sound like speech is not shown to it.
+    if sound.transcript or not spans or not recognise or waveforms.swing(wave) < _SPEECH_SWING_DB:
         return sound
     heard = recognition.recognise(waveforms.speech_samples(wave))
     if not heard:
