@@ -17,7 +17,7 @@ from mtu_mcp.sandbox.desk import Desk, Options, desk_of
 from mtu_mcp.sandbox.edge import Edge
 from mtu_mcp.sandbox.refusals import Refusal, not_offered
 
-_FAMILIES = ("control", "models", "chat", "baidu", "images", "audio")
+_FAMILIES = ("control", "models", "chat", "responses", "baidu", "images", "audio")
 _UNIMPLEMENTED = ("/v1/images/variations", "/v1/files", "/v1/fine-tunes")
 """What New API answers with 501 although it is documented."""
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -27,6 +27,7 @@ FINGERPRINT = "fp_mtu_sandbox"
 WRONG_KEY = "sk-wrong"
 BROKE_KEY = "sk-broke"
 _SHELF = 64
+_REMEMBERED = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class Desk:
     faults: Faults = field(default_factory=Faults)
     roster: Roster = field(init=False)
     base_url: str = ""
+    memory: dict[str, list[dict[str, Any]]] = field(default_factory=dict[str, list[dict[str, Any]]])
+    """Messages of stored responses, by id."""
     _count: int = 0
     _release: "anyio.Event | None" = None
     _shelf: dict[str, tuple[bytes, str]] = field(default_factory=dict[str, tuple[bytes, str]])
@@ -73,9 +76,9 @@ class Desk:
         return int(self.options.clock())
 
     def new_id(self, prefix: str) -> str:
-        """An id nobody else has, with the API's own prefix: `chatcmpl-`, `resp_`, `msg_`, `call_` ..."""
+        """An id nobody else has: the API's own prefix (`chatcmpl-`, `resp_`, `msg_`, `call_` ...), then "sandbox"."""
         self._count += 1
-        return prefix + hashlib.sha256(f"{prefix}{self._count}".encode()).hexdigest()[:24]
+        return prefix + "sandbox" + hashlib.sha256(f"{prefix}{self._count}".encode()).hexdigest()[:17]
 
     def new_uuid(self) -> str:
         """A UUID, as DashScope names requests."""
@@ -96,6 +99,12 @@ class Desk:
         if head not in {"", f"{self.base_url}/sandbox/files"}:
             return None
         return self._shelf.get(name)
+
+    def remember(self, response_id: str, messages: list[dict[str, Any]]) -> None:
+        """Keep the talk of a stored response; the oldest are forgotten first."""
+        self.memory[response_id] = messages
+        while len(self.memory) > _REMEMBERED:
+            del self.memory[next(iter(self.memory))]
 
     async def released(self) -> None:
         """Wait until somebody lets stalled calls go on."""

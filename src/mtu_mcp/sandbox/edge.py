@@ -6,8 +6,8 @@ faults, signs every reply, and words refusals in the dialect of the day.
 """
 
 import json
+import logging
 import uuid
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -26,7 +26,7 @@ _NOTED = ("user-agent", "content-type", "accept", "idempotency-key", "openai-bet
 MAX_BODY = 400 * 1024 * 1024
 """Bytes of a request held in memory; the largest documented upload is a video of 256 MB."""
 
-Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -125,6 +125,8 @@ class Edge:
             if not own:
                 self.desk.admit(Headers(scope=scope).get("authorization", ""))
                 self._offered(scope)
+            if wire.entry.received > MAX_BODY:
+                raise Refusal(413, f"Request body too large: at most {MAX_BODY} bytes.", code="request_too_large")
             if fault is not None:
                 wire.entry.fault = fault.text
                 if await refuse_by_fault(fault, wire):
@@ -135,6 +137,9 @@ class Edge:
             return
         except Refusal as refusal:
             await self._refuse(refusal, wire)
+        except Exception:  # noqa: BLE001 - a route's mistake must not take the server down
+            _log.exception("the embedded gateway failed at %s %s", scope["method"], scope["path"])
+            await self._refuse(Refusal(500, "The embedded gateway itself failed.", "server_error"), wire)
 
     async def _refuse(self, refusal: Refusal, wire: Wire) -> None:
         if wire.started:  # too late for a status: the stream ends where it is

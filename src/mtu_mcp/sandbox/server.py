@@ -121,17 +121,26 @@ class Sandbox:
         if self._server is not None:
             self._server.should_exit = True
 
-    def __enter__(self) -> Self:
+    def start(self) -> Self:
+        """Run in a thread and return once it listens."""
         listener = self._bind()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(listener)), name="sandbox", daemon=True)
         self._thread.start()
         self._listening.wait()
         return self
 
-    def __exit__(self, *_exc: object) -> None:
-        if self._loop is not None and self._thread is not None:
+    def close(self) -> None:
+        """End the thread, breaking off open calls; a second time does nothing."""
+        thread, self._thread = self._thread, None
+        if self._loop is not None and thread is not None:
             self._loop.call_soon_threadsafe(self._stop)
-            self._thread.join(5)
+            thread.join(5)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._serve(self._bind()))
