@@ -5,17 +5,11 @@ only; the embedded gateway says so wherever it uses them. Without the package ev
 """
 
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 SPEECH_RATE = 16_000
 _LONGEST_SECONDS = 300
 _FRAMES_A_SECOND = 100
-
-
-def recognition_installed() -> bool:
-    """Whether pocketsphinx can be imported here."""
-    return find_spec("pocketsphinx") is not None
 
 
 def recognise(samples: bytes) -> list[tuple[str, float, float]]:
