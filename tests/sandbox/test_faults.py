@@ -1,11 +1,12 @@
 """Faults on request, and the journal that proves how calls ended. All rules here are our promises."""
 
 import json
+import threading
 
 import httpx
 import pytest
 
-from mtu_mcp.sandbox import Sandbox
+from mtu_mcp.sandbox import Sandbox, run
 from sandbox.asking import Chat, client_of, read_events
 
 
@@ -171,3 +172,15 @@ def test_chats_run_side_by_side_while_one_stalls(sandbox, raw):
     stalled = raw.stream("POST", "/v1/chat/completions", json=body, headers={"x-sandbox-fault": "stall:0"})
     with stalled, client_of(sandbox) as other:
         assert Chat(other)("Hello").status_code == 200
+
+
+def test_serving_for_good_ends_when_told():
+    """`run` is what the command line calls; the event stands for Ctrl-C."""
+    told, seen = threading.Event(), []
+
+    def ready(base_url: str) -> None:
+        seen.append(httpx.get(base_url + "/models", trust_env=False).status_code)
+        told.set()
+
+    run(0, ready=ready, until=told)
+    assert seen == [401]

@@ -154,10 +154,17 @@ class Sandbox:
 
 
 def run(
-    port: int, options: Options | None = None, *, host: str = "127.0.0.1", ready: Callable[[str], object] = id
+    port: int,
+    options: Options | None = None,
+    *,
+    host: str = "127.0.0.1",
+    ready: Callable[[str], object] | None = None,
+    until: threading.Event | None = None,
 ) -> None:
-    """Serve until interrupted; `ready` is called with the base URL once it listens."""
-    sandbox = Sandbox(options, port=port, host=host)
-    with sandbox, contextlib.suppress(KeyboardInterrupt):
-        ready(sandbox.base_url)
-        threading.Event().wait()
+    """Serve until interrupted (or until `until` is set); `ready` gets the base URL once it listens. OSError: the port is taken."""
+    ended = until or threading.Event()
+    with Sandbox(options, port=port, host=host) as sandbox, contextlib.suppress(KeyboardInterrupt):
+        if ready is not None:
+            ready(sandbox.base_url)
+        while not ended.wait(1.0):  # a wait without end cannot be interrupted on Windows
+            pass
