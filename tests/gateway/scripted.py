@@ -90,11 +90,14 @@ def make_settings(**changes: Any) -> Settings:
 
 
 def open_gateway(
-    *script: Scripted | Exception, now: Callable[[], float] = lambda: 0.0, **changes: Any
+    *script: Scripted | Exception,
+    now: Callable[[], float] = lambda: 0.0,
+    clock: Callable[[], float] = lambda: 0.0,
+    **changes: Any,
 ) -> tuple[Gateway, ScriptedTransport, Waits]:
     """A gateway whose answers are scripted; no client in it holds a socket, so nothing need be closed."""
     transport, waits = ScriptedTransport(*script), Waits()
-    gateway = Gateway(make_settings(**changes), transport=transport, wait=waits, now=now)
+    gateway = Gateway(make_settings(**changes), transport=transport, wait=waits, now=now, clock=clock)
     return gateway, transport, waits
 
 

@@ -81,9 +81,11 @@ class ChatAssembler(Assembler):
     @property
     def activity(self) -> str:
         """One of "thinking", "searching: ...", "reading ..." and "answering (... characters)"."""
-        if size := self._choices[0].text.size:
-            return f"answering ({characters(size)})"
-        return self._doing or ("thinking" if self._reasoning.size else "waiting for the answer")
+        first = self._choices[0]
+        if first.text.size:
+            return f"answering ({characters(first.text.size)})"
+        thinking = self._reasoning.size or first.thoughts.size
+        return self._doing or ("thinking" if thinking else "waiting for the answer")
 
     @property
     def partial(self) -> str:

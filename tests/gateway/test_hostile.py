@@ -1,0 +1,179 @@
+"""Whatever a gateway sends, only errors of the tree come out, and long answers cost what they weigh."""
+
+import json
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.scripted import Scripted, events, json_body, open_gateway
+from mtu_mcp.errors import BadAnswer, MtuError
+from mtu_mcp.gateway import (
+    BaiduSearch,
+    ChatRequest,
+    Gateway,
+    ImageRequest,
+    ResponsesRequest,
+    TranscriptionRequest,
+    Upload,
+)
+from mtu_mcp.gateway.events import EventDecoder, decode
+
+FOLDER = Path(__file__).parent / "streams"
+STREAMS = sorted(FOLDER.glob("*.sse"))
+ODD: list[Any] = [
+    None, True, 0, -1, 10**400, 1.5, float("inf"), float("nan"), "", "x", "\ud800", "\x00", "0" * 5000, [], {}, [[]],
+    [None], {"": ""}, {"url": 1}, {"error": 1}, {"message": {}}, "data:", "data:;base64,!", "https://", ["a", 1],
+]  # fmt: skip
+
+
+async def everything(gateway: Gateway) -> None:
+    """Ask each endpoint once; errors of the tree are fine, any other fails the test."""
+    sound = Upload("a.wav", "audio/wav", data=b"")
+    for ask in (
+        lambda: gateway.chat(ChatRequest("m", [])),
+        lambda: gateway.chat(ChatRequest("qwen-mt-x", [], stream=False)),
+        lambda: gateway.respond(ResponsesRequest("m", "x")),
+        lambda: gateway.generate_images(ImageRequest("m", "x")),
+        lambda: gateway.transcribe(TranscriptionRequest("m", sound, "json")),
+        lambda: gateway.transcribe(TranscriptionRequest("m", sound, "srt")),
+        lambda: gateway.search_baidu(BaiduSearch("x")),
+        lambda: gateway.list_models(),
+        lambda: gateway.retrieve_model("m"),
+    ):
+        try:
+            json.dumps(repr(await ask())).encode()
+        except MtuError as error:
+            str(error).encode()
+
+
+def answers(body: bytes, status: int, label: str) -> list[Scripted]:
+    return [Scripted(status, {"content-type": label}, (body,)) for _ in range(9)]
+
+
+@pytest.mark.parametrize("seed", range(60))
+async def test_mutated_bytes_never_raise_outside_the_tree(seed: int):
+    """Our promise: one tree of errors."""
+    dice = random.Random(seed)
+    body = bytearray(dice.choice(STREAMS).read_bytes() + dice.choice(STREAMS).read_bytes())
+    for _ in range(dice.randrange(1, 12)):
+        at = dice.randrange(len(body))
+        match dice.randrange(4):
+            case 0:
+                body[at] = dice.randrange(256)
+            case 1:
+                del body[at : at + dice.randrange(40)]
+            case 2:
+                body[at:at] = dice.choice([b"\n\n", b"\r", b'"', b"{", b"}", b"data: ", b"\xff\xfe", b"null", b"\x00"])
+            case _:
+                body[at:at] = body[: dice.randrange(60)]
+    label = dice.choice(["text/event-stream", "application/json", "text/plain"])
+    gateway, _, _ = open_gateway(*answers(bytes(body), dice.choice([200, 200, 200, 400, 500]), label), max_retries=0)
+    await everything(gateway)
+
+
+def twisted(value: Any, dice: random.Random) -> Any:
+    """The same JSON with a few values of any type in wrong places."""
+    if dice.random() < 0.12:
+        return dice.choice(ODD)
+    if isinstance(value, dict):
+        return {key: twisted(item, dice) for key, item in value.items() if dice.random() > 0.03}
+    return [twisted(item, dice) for item in value] if isinstance(value, list) else value
+
+
+def documents() -> list[Any]:
+    found: list[Any] = [
+        {"data": [{"b64_json": "aGk=", "url": "", "revised_prompt": "x"}], "usage": {"input_tokens": 1}, "created": 1},
+        {"text": "hi", "segments": [{"start": 0, "end": 1, "text": "hi"}], "usage": {"type": "duration", "seconds": 1}},
+        {"references": [{"url": "https://a", "title": "t", "content": "c"}], "request_id": "r"},
+        {"object": "list", "data": [{"id": "m", "created": 1, "owned_by": "x"}]},
+        {"error": {"message": "m", "type": "t", "param": None, "code": "c"}, "request_id": "r"},
+        {"detail": [{"loc": ["a", 1], "msg": "m"}]},
+        {"id": "r", "status": "completed", "output": [{"type": "message", "content": [{"text": "x"}]}], "usage": {}},
+        {"choices": [{"message": {"content": "x", "tool_calls": [{"function": {"name": "f"}}]}}], "usage": {}},
+    ]
+    for path in STREAMS:
+        for event in decode(path.read_bytes()):
+            try:
+                found.append(json.loads(event.data))
+            except ValueError:
+                continue
+    return found
+
+
+@pytest.mark.parametrize("seed", range(60))
+async def test_values_of_the_wrong_type_never_raise_outside_the_tree(seed: int):
+    """Our promise: one tree of errors."""
+    dice = random.Random(seed)
+    limit = sys.get_int_max_str_digits()
+    assert limit == 0 or limit > 400
+    pieces = [json.dumps(twisted(dice.choice(documents()), dice)) for _ in range(12)]
+    stream = "".join(f"data: {piece}\n\n" for piece in pieces).encode()
+    status = dice.choice([200, 200, 400, 404, 500])
+    gateway, _, _ = open_gateway(
+        *answers(stream, status, "text/event-stream"),
+        *answers(pieces[0].encode(), status, "application/json"),
+        max_retries=0,
+    )
+    await everything(gateway)
+    await everything(gateway)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 200_000,
+        b'{"a":' * 200_000,
+        b'{"error":' * 50_000 + b"1" + b"}" * 50_000,
+        b"data: " + b"[" * 200_000 + b"\n\n",
+        b'data: {"choices":[{"delta":{"content":' + b"[" * 900 + b"]" * 900 + b"}}]}\n\n",
+        b'{"choices":[{"message":{"content":{"a":' + b"[" * 900 + b"]" * 900 + b'}},"finish_reason":"stop"}]}',
+        b'{"usage":{"prompt_tokens":' + b"9" * 10_000 + b"}}",
+        b"\xff" * 10_000,
+        b"\x00" * 10_000,
+        b"\r" * 100_000,
+        b"<" * 100_000,
+        b"<title" * 20_000,
+        b"(request id: " * 20_000,
+        b'{"error":{"message":"' + b"model " * 10_000 + b'"}}',
+    ],
+)
+@pytest.mark.parametrize("status", [200, 400, 500])
+async def test_bodies_made_to_hurt_do_not(body: bytes, status: int):
+    """Our promise: one tree of errors."""
+    gateway, _, _ = open_gateway(*answers(body, status, "application/json"), max_retries=0)
+    await everything(gateway)
+
+
+async def test_one_event_cannot_fill_the_memory():
+    """Our promise: a piece of a stream is bounded at 32 MB."""
+    gateway, transport, _ = open_gateway(events(b"data: ", *[b"x" * (8 << 20)] * 5))
+    with pytest.raises(BadAnswer, match="33,554,432 bytes"):
+        await gateway.chat(ChatRequest("m", []))
+    assert transport.closed == 1
+
+
+def test_a_large_event_in_small_packets_is_joined_once():
+    """Our promise: no cost that grows with the square of the length."""
+    decoder = EventDecoder()
+    packets = [b"x" * 64] * 100_000
+    assert not any(decoder.feed(packet) for packet in (b"data: ", *packets))
+    assert [len(event.data) for event in decoder.feed(b"\n\n")] == [6_400_000]
+
+
+async def test_a_long_answer_is_put_together_whole():
+    """Our promise: no cost that grows with the square of the length."""
+    piece = b'data: {"choices":[{"index":0,"delta":{"content":"0123456789"}}]}\n\n'
+    gateway, _, _ = open_gateway(events(*[piece] * 50_000, b"data: [DONE]\n\n"))
+    assert len((await gateway.chat(ChatRequest("m", []))).text) == 500_000
+
+
+async def test_an_unfinished_thought_is_a_thought():
+    """Our promise: nothing that arrived is lost, and thoughts are not given as the answer."""
+    gateway, _, _ = open_gateway(
+        json_body('{"choices":[{"message":{"content":"<think>hm</th"},"finish_reason":"length"}]}')
+    )
+    answer = await gateway.chat(ChatRequest("m", []))
+    assert (answer.text, answer.reasoning, answer.cut) == ("", "hm</th", "stopped at the token limit")
