@@ -8,6 +8,7 @@ protocol eras and in worker threads.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -34,6 +35,8 @@ _APP: ContextVar[App] = ContextVar("mtu_mcp_app")
 
 MOST_REMEMBERED: Final = 64
 """Answers a memo keeps for calls that were never resumed; the oldest go first."""
+REMEMBERED_SECONDS: Final = 600.0
+"""How long a host may take to answer the question of a round; the SDK's request state lasts as long."""
 
 
 class Memo:
@@ -41,22 +44,35 @@ class Memo:
 
     On the 2026-07-28 protocol a call that asks the host a question is sent again with the answer, and everything
     before the question runs again. What was already paid for in the first round is kept here under the call's
-    own key until the call's last round takes it out.
+    own key until the call's last round takes it out. A host that never comes back leaves it behind; it must not
+    answer the same question hours later.
+
+    Args:
+        clock: Seconds, monotonic.
     """
 
-    def __init__(self) -> None:
-        self._done: dict[Hashable, Any] = {}
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._done: dict[Hashable, tuple[float, Any]] = {}
         self._locks: dict[Hashable, anyio.Lock] = {}
 
     async def once(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> T:
         """Return the remembered result for `key`, or make it; concurrent askers wait for the one that makes it."""
+        for stale in [old for old, (made, _) in self._done.items() if self._clock() - made > REMEMBERED_SECONDS]:
+            self.forget(stale)
         lock = self._locks.setdefault(key, anyio.Lock())
         async with lock:
-            if key not in self._done:
-                self._done[key] = await make()
-                while len(self._done) > MOST_REMEMBERED:
-                    self.forget(next(iter(self._done)))
-            return self._done[key]
+            if key in self._done:
+                return self._done[key][1]
+            try:
+                result = await make()
+            except BaseException:
+                self._locks.pop(key, None)
+                raise
+            self._done[key] = self._clock(), result
+            while len(self._done) > MOST_REMEMBERED:
+                self.forget(next(iter(self._done)))
+            return result
 
     def forget(self, key: Hashable) -> None:
         """Drop what is remembered under `key`."""

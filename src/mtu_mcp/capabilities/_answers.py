@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mcp.types import CallToolResult, ImageContent, ResourceLink, TextContent
 
+from mtu_mcp.errors import MtuError
 from mtu_mcp.gateway import ChatAnswer, Exchange, current_scope
 
 if TYPE_CHECKING:
@@ -57,12 +58,20 @@ class Answer:
             self.say(text)
             return
         self.say(text[:LONGEST_TEXT])
-        shown = f"Shown: the first {LONGEST_TEXT:,} of {len(text):,} characters."
+        self.note(f"Shown: the first {LONGEST_TEXT:,} of {len(text):,} characters.")
         if self._app.settings.read_only:
-            self.note(f"{shown} The rest is not kept because MTU_READ_ONLY is set.")
+            self.note("The rest is not kept because MTU_READ_ONLY is set.")
             return
-        saved = await self._app.library.save_text(text, title=title, extension=extension, about=about)
-        self.note(f"{shown} The whole is at {saved.path}")
+        await self.keep_text(text, title=title, about=about, extension=extension)
+
+    async def keep_text(self, text: str, *, title: str, about: Mapping[str, Any], extension: str) -> None:
+        """Save a text and link it; where that fails the answer says so and goes on, since it is already paid for."""
+        try:
+            saved = await self._app.library.save_text(text, title=title, extension=extension, about=about)
+        except MtuError as error:
+            self.note(f"The whole could not be saved: {error}")
+            return
+        self.note(f"The whole is at {saved.path}")
         self.link(saved)
 
     async def relay(self, reply: ChatAnswer, *, title: str) -> None:
@@ -72,8 +81,7 @@ class Answer:
             text += f"\n\nThe model asks to call {call.name} with {call.arguments}"
         text = text.strip() or "(The model gave an empty answer.)"
         await self.say_long(text, title=title, about={"model": reply.model})
-        if reply.cut:
-            self.note(f"The answer is incomplete: {reply.cut}.")
+        self.note(incomplete(reply.cut))
 
     def show(self, preview: Preview) -> None:
         """Add a small picture."""
@@ -104,6 +112,11 @@ class Answer:
         return CallToolResult(
             content=[TextContent(type="text", text=text), *self._blocks], structured_content=structured
         )
+
+
+def incomplete(cut: str) -> str:
+    """Say why an answer is incomplete; empty when it is complete."""
+    return f"The answer is incomplete: {cut.rstrip('.')}." if cut else ""
 
 
 def receipt(app: App, exchange: Exchange) -> str:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from mtu_mcp.app import App
-from mtu_mcp.capabilities._upstream import asking
+from mtu_mcp.capabilities._answers import incomplete
+from mtu_mcp.capabilities._upstream import asking, choose
 from mtu_mcp.errors import NotOffered, UnknownModel
 from mtu_mcp.gateway import BaiduSearch, ChatAnswer, ChatRequest, Citation, Exchange, ResponsesRequest, current_scope
 
@@ -91,13 +92,22 @@ async def search(app: App, query: Query) -> Found:
     """
     before = len(current_scope().exchanges)
     notes: list[str] = []
-    if query.engine != "auto":
-        found = await _ENGINES[query.engine](app, query)
+    engine = _engine_of(app, query)
+    if engine != "auto":
+        found = await _ENGINES[engine](app, query)
     else:
         found = await _first_offered(app, query, notes)
     found.notes[:0] = notes
     found.exchanges = list(current_scope().exchanges[before:])
     return found
+
+
+def _engine_of(app: App, query: Query) -> str:
+    """The engine to ask: with `auto`, a model that was asked for decides, and is not given up for another engine."""
+    if query.engine != "auto" or not query.model.strip():
+        return query.engine
+    entry = app.catalogue.entry(query.model)
+    return next((engine for engine, capability in _CAPABILITIES.items() if entry.can(capability)), "openai")
 
 
 async def _first_offered(app: App, query: Query, notes: list[str]) -> Found:
@@ -128,13 +138,14 @@ async def _why_not(app: App, engine: str) -> str:
     if engine == "openai" and "responses" in app.missing:
         return app.missing["responses"]
     offer = await app.catalogue.offered()
-    model = (await app.catalogue.choose(capability)).model
+    model = (await choose(app, capability, "")).model
     return "" if not offer.live or model in offer.names else f"the gateway lists no model for it ({model} is missing)"
 
 
 async def _openai(app: App, query: Query) -> Found:
-    model = (await app.catalogue.choose("search", query.model)).model
-    if "search" in model:  # the search models live on the chat endpoint and always search
+    model = (await choose(app, "search", query.model)).model
+    # The search models live on the chat endpoint and always search.
+    if "search" in model or "chat_search" in app.catalogue.entry(model).traits:
         request = ChatRequest(
             model,
             [{"role": "user", "content": query.text}],
@@ -145,21 +156,20 @@ async def _openai(app: App, query: Query) -> Found:
     options = {"tools": [{"type": "web_search"}], "include": ["web_search_call.action.sources"], **query.options}
     async with asking(app, "responses", model, "search"):
         reply = await app.gateway.respond(ResponsesRequest(model, query.text, options=options))
-    found = Found("openai", reply.model or model, reply.text, _sources(reply.citations))
-    if reply.cut:
-        found.notes.append(f"The answer is incomplete: {reply.cut}.")
-    return found
+    notes = [incomplete(reply.cut)] if reply.cut else []
+    return Found("openai", reply.model or model, reply.text, _sources(reply.citations), notes)
 
 
 async def _baidu(app: App, query: Query) -> Found:
     async with asking(app, "baidu", query.model, "search"):
         reply = await app.gateway.search_baidu(BaiduSearch(query.text, options=query.options))
     sources = [Source(hit.title, hit.url, hit.snippet, hit.site, hit.date) for hit in reply.hits]
-    return Found("baidu", "", reply.text, sources)
+    notes = [f"Baidu's search takes no model, so {query.model} was not used."] if query.model else []
+    return Found("baidu", "", reply.text, sources, notes)
 
 
 async def _jina(app: App, query: Query) -> Found:
-    model = (await app.catalogue.choose("research", query.model)).model
+    model = (await choose(app, "research", query.model)).model
     request = ChatRequest(model, [{"role": "user", "content": query.text}], options=dict(query.options))
     async with asking(app, "chat/completions", model, "research"):
         reply = await app.gateway.chat(request)
@@ -170,7 +180,7 @@ async def _jina(app: App, query: Query) -> Found:
 
 
 async def _qwen(app: App, query: Query) -> Found:
-    model = (await app.catalogue.choose("qwen_search", query.model)).model
+    model = (await choose(app, "qwen_search", query.model)).model
     options = {"enable_search": True, "search_options": {"forced_search": True}, **query.options}
     async with asking(app, "chat/completions", model, "qwen_search"):
         reply = await app.gateway.chat(ChatRequest(model, [{"role": "user", "content": query.text}], options=options))
@@ -181,10 +191,8 @@ async def _qwen(app: App, query: Query) -> Found:
 
 
 def _from_chat(engine: str, reply: ChatAnswer) -> Found:
-    found = Found(engine, reply.model, reply.text, _sources(reply.citations))
-    if reply.cut:
-        found.notes.append(f"The answer is incomplete: {reply.cut}.")
-    return found
+    notes = [incomplete(reply.cut)] if reply.cut else []
+    return Found(engine, reply.model, reply.text, _sources(reply.citations), notes)
 
 
 def _sources(citations: tuple[Citation, ...]) -> list[Source]:

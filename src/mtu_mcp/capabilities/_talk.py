@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import anyio.to_thread
 
@@ -120,14 +120,39 @@ async def user_turn(app: App, talk: Talk, text: str, references: Sequence[str], 
         return Turn("user", text, created=time.time())
     stored: list[dict[str, Any]] = []
     for given, media in zip(references, opened, strict=True):
-        where = given
-        if given.strip().lower().startswith("data:"):
-            about = {"conversation": talk.name}
-            data = await anyio.to_thread.run_sync(media.read)
-            saved = await app.library.save(data, title=text, extension=media.kind.extension, about=about)
-            where = saved.uri
+        where = await _lasting(app, talk, given.strip(), media, text)
         stored.append({"type": "reference", "reference": where, "family": media.kind.family, "name": media.name})
     return Turn("user", [*stored, text_part(text)], created=time.time())
+
+
+async def _lasting(app: App, talk: Talk, given: str, media: Media, title: str) -> str:
+    """Return a reference that a later turn can open; empty when the media cannot be kept, which the notes then say."""
+    if given[:5].lower() != "data:":
+        # A relative path means something only under the folders of this call.
+        return given if media.path is None or given[:4].lower() == "mtu:" else str(media.path)
+    if app.settings.read_only:
+        talk.notes.append(f"{media.name} is not kept for later turns because MTU_READ_ONLY is set.")
+        return ""
+    try:
+        data = await anyio.to_thread.run_sync(media.read)
+        about = {"conversation": talk.name}
+        return (await app.library.save(data, title=title, extension=media.kind.extension, about=about)).uri
+    except MtuError as error:  # the answer is already paid for
+        talk.notes.append(f"{media.name} was not kept for later turns: {error}")
+        return ""
+
+
+async def remembered(app: App, name: str | None) -> list[str]:
+    """Return the references of a conversation's earlier turns, for whom a call may need the host's folders."""
+    if not name:
+        return []
+    try:
+        kept = await app.records.conversations.load(name)
+    except MtuError:  # the call itself will say so
+        return []
+    stored = [turn.content for turn in kept.turns] if kept else []
+    parts = [part for content in stored if isinstance(content, list) for part in cast("list[dict[str, Any]]", content)]
+    return [part["reference"] for part in parts if part.get("reference")]
 
 
 def assistant_turn(reply: ChatAnswer) -> Turn:
@@ -140,7 +165,7 @@ async def _parts(content: Sequence[Mapping[str, Any]], talk: Talk, restore: Rest
     for part in content:
         if part.get("type") != "reference":
             parts.append(dict(part))
-        elif restore is None:
+        elif restore is None or not part["reference"]:
             parts.append(text_part(f"[{part['family']}: {part['name']}]"))
         else:
             try:

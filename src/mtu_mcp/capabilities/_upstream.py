@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from mtu_mcp.capabilities._params import RESERVED
 from mtu_mcp.errors import BadInput, MtuError, NotOffered, UnknownModel
@@ -13,10 +13,47 @@ if TYPE_CHECKING:
     from mtu_mcp.app import App
     from mtu_mcp.catalogue import Capability, Choice
 
+LONGEST_NAME: Final = 200
+"""Characters of a model's name; the longest known, with vendor and snapshot, stays under 100."""
+
+
+async def choose(app: App, capability: Capability, asked: str | None) -> Choice:
+    """Return the model for a thing: the one asked for, else the catalogue's choice.
+
+    Raises:
+        BadInput: What was asked for cannot be a model's name.
+    """
+    name = (asked or "").strip()
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise BadInput(
+            f"model is no model's name: it has {len(name):,} characters, or some that no name has.",
+            advice="list_models gives the names.",
+        )
+    return await app.catalogue.choose(capability, name)
+
+
+def require_words(name: str, text: str) -> None:
+    """Refuse an argument of white space alone: asking it would cost and say nothing.
+
+    Raises:
+        BadInput: Naming the argument.
+    """
+    if not text.strip():
+        raise BadInput(f"{name} is empty.", advice="Say what you want to know.")
+
+
+def limited_to(app: App, model: str, tokens: int) -> dict[str, int]:
+    """Return the field that bounds a short answer.
+
+    Models that count their thoughts into the bound get none: they could spend all of it before the first word.
+    """
+    return {} if "max_completion_tokens" in app.catalogue.entry(model).traits else {"max_tokens": tokens}
+
 
 @asynccontextmanager
 async def asking(app: App, endpoint: str, model: str, capability: Capability) -> AsyncGenerator[None]:
-    """Wrap a call: a wrong model name is answered with the nearest names, a missing endpoint is remembered.
+    """Wrap a call: a wrong model name is answered with the nearest names, a missing endpoint is remembered until it
+    answers after all.
 
     Raises:
         UnknownModel: With the nearest names this gateway has for the capability.
@@ -24,6 +61,7 @@ async def asking(app: App, endpoint: str, model: str, capability: Capability) ->
     """
     try:
         yield
+        app.missing.pop(endpoint, None)
     except UnknownModel as error:
         names = await _nearest(app, model, capability)
         advice = f"Nearest names: {', '.join(names)}." if names else "list_models shows what there is."
@@ -47,13 +85,19 @@ def remark(choice: Choice) -> str:
     return "" if choice.expected else f"{choice.model} was used: {choice.why}."
 
 
-def further_fields(options: Mapping[str, Any] | None) -> dict[str, Any]:
+def further_fields(options: Mapping[str, Any] | None, *own: str) -> dict[str, Any]:
     """Check the `options` of a tool.
 
+    Args:
+        options: What the model wants to add to the request.
+        own: Fields the tool sets itself, besides those every tool does.
+
     Raises:
-        BadInput: It names a field the tool itself sets.
+        BadInput: It names a field the tool itself sets, or something that cannot be a field.
     """
-    taken = sorted(RESERVED & set(options or {}))
+    if odd := [name for name in options or () if not (name.isascii() and name.isprintable() and 0 < len(name) <= 100)]:
+        raise BadInput(f"options holds {len(odd)} name(s) that no field has.", advice="Name fields as the API does.")
+    taken = sorted({*RESERVED, *own} & set(options or {}))
     if taken:
         raise BadInput(f"options may not set {', '.join(taken)}.", advice="Use the tool's own arguments for these.")
     return dict(options or {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context
@@ -14,10 +15,10 @@ from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
 from mtu_mcp.capabilities._params import ConversationName, ModelName, Options
-from mtu_mcp.capabilities._parts import image_part, text_part
+from mtu_mcp.capabilities._parts import Part, image_part, text_part
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
-from mtu_mcp.capabilities._talk import as_messages, assistant_turn, keep, open_talk, user_turn
-from mtu_mcp.capabilities._upstream import asking, further_fields, remark
+from mtu_mcp.capabilities._talk import as_messages, assistant_turn, keep, open_talk, remembered, user_turn
+from mtu_mcp.capabilities._upstream import asking, choose, further_fields, remark, require_words
 from mtu_mcp.errors import BadInput
 from mtu_mcp.gateway import ChatRequest
 from mtu_mcp.records import Turn
@@ -31,8 +32,8 @@ MOST_IMAGE_BYTES = 20 * 1024 * 1024
 Effort = Literal["none", "minimal", "low", "medium", "high"]
 
 
-def _roots(ctx: Context, images: list[str] | None) -> ListRoots | None:
-    return ask_roots(ctx, images or ())
+async def _roots(ctx: Context, images: list[str] | None, conversation: str | None) -> ListRoots | None:
+    return ask_roots(ctx, [*(images or ()), *await remembered(current_app(), conversation)])
 
 
 async def chat(
@@ -52,16 +53,25 @@ async def chat(
     """Ask a language model behind the Mtu API (Qwen, GPT, DeepSeek, Gemini and others), once or in a named
     conversation that can continue later and on another model.
     """
-    chosen = await app.catalogue.choose("chat", model or "")
-    pictures = await _open_images(app, app.workspace(folders(roots)), images or [])
-    limit = (
-        "max_completion_tokens" if "max_completion_tokens" in app.catalogue.entry(chosen.model).traits else "max_tokens"
-    )
+    require_words("prompt", prompt)
+    chosen = await choose(app, "chat", model)
+    entry = app.catalogue.entry(chosen.model)
+    workspace = app.workspace(folders(roots))
+    pictures = await _open_images(app, workspace, images or [])
+    limit = "max_completion_tokens" if "max_completion_tokens" in entry.traits else "max_tokens"
     extra = _options(json_schema, effort, {limit: max_tokens}, options)
+
+    async def restore(part: Mapping[str, Any]) -> Part:
+        if part["family"] not in ("image", "unknown"):
+            return text_part(f"[{part['family']}: {part['name']}]")
+        [again] = await _open_images(app, workspace, [part["reference"]])
+        return await image_part(again)
+
     async with open_talk(app, conversation, chosen.model, [prompt, system or ""]) as talk:
         talk.system = system or talk.system
         content = [*[await image_part(one) for one in pictures], text_part(prompt)] if pictures else prompt
-        messages = [*await as_messages(talk), {"role": "user", "content": content}]
+        earlier = await as_messages(talk, restore if entry.can("vision") else None)
+        messages = [*earlier, {"role": "user", "content": content}]
         async with asking(app, "chat/completions", chosen.model, "chat"):
             reply = await app.gateway.chat(ChatRequest(chosen.model, messages, options=extra))
         turns = [Turn("system", system, created=time.time())] if system else []
@@ -92,12 +102,20 @@ def _options(
 ) -> dict[str, Any]:
     extra = further_fields(options)
     if json_schema is not None:
-        if "json_schema" in json_schema or json_schema.get("type", "object") != "object":
-            raise BadInput("json_schema must be a JSON Schema whose type is object.")
-        extra["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": json_schema}}
+        schema = _object_schema(json_schema)
+        extra["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
     if effort is not None:
         extra["reasoning_effort"] = effort
     return {**{name: value for name, value in limit.items() if value is not None}, **extra}
+
+
+def _object_schema(given: Any) -> dict[str, Any]:
+    """Return the schema itself: models also write the API's wrappings, {"name", "schema"} and that in "json_schema"."""
+    for wrapping in ("json_schema", "schema"):
+        given = given.get(wrapping, given) if isinstance(given, dict) else given  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    if not isinstance(given, dict) or given.get("type", "object") != "object":  # pyright: ignore[reportUnknownMemberType]
+        raise BadInput("json_schema must be a JSON Schema whose type is object.")
+    return {"type": "object", **given}
 
 
 CAPABILITY = Capability(

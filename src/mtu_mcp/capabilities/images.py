@@ -21,8 +21,8 @@ from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_model, ask_roots, can_sample, folders, said
 from mtu_mcp.capabilities._params import ModelName, Options
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
-from mtu_mcp.capabilities._upstream import asking, further_fields, remark
-from mtu_mcp.errors import BadInput, MtuError
+from mtu_mcp.capabilities._upstream import asking, choose, further_fields, limited_to, remark
+from mtu_mcp.errors import BadAnswer, BadInput, MtuError
 from mtu_mcp.gateway import (
     ChatRequest,
     ImageEdit,
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 MOST_INPUT_BYTES: Final = 50 * 1024 * 1024
 """The Images API takes pictures of less than 50 MB."""
 MOST_MADE_BYTES: Final = 64 * 1024 * 1024
+MOST_SHOWN_BYTES: Final = 600_000
+"""Claude Desktop takes 1 MB a result, base64 included."""
 MOST_REFERENCES: Final = 16
 """The Images API takes at most 16 pictures to edit."""
 
@@ -85,28 +87,42 @@ async def generate_image(
     """Make pictures from a prompt, edit or combine pictures, or make variations of one. They are saved as files and
     shown small.
     """
-    if mask and not images:
-        raise BadInput("mask needs images: it marks what may change in the first of them.")
+    prompt = prompt if prompt and prompt.strip() else None
+    _require_sense(prompt, images or [], mask)
     capability = "image" if not images else "image_edit" if prompt else "image_vary"
-    chosen = await app.catalogue.choose(capability, model or "")
+    chosen = await choose(app, capability, model)
     answer = Answer(app)
     answer.note(remark(chosen))
-    full = await _full_prompt(app, answer, prompt, refine_prompt, refined)
     named = {"size": size, "quality": quality, "output_format": output_format}
     extra = {"n": n, **{name: value for name, value in named.items() if value}, **further_fields(options)}
     workspace = app.workspace(folders(roots))
+    pictures = [_upload(picture) for picture in await _open(app, workspace, images or [])]
+    masks = [_upload(picture) for picture in await _open(app, workspace, [mask] if mask else [])]
+    full = await _full_prompt(app, answer, prompt, refine_prompt, refined)
     started = time.time()
-    made = await _make(app, chosen.model, full, await _open(app, workspace, images or []), mask, workspace, extra)
+    made = await _make(app, chosen.model, full, pictures, masks, extra)
     about = {
         "prompt": prompt,
         "full_prompt": full if full != prompt else None,
         "model": made.model or chosen.model,
         "parameters": extra,
-        "images": [text if not text.startswith("data:") else "(data URI)" for text in images or []],
+        "images": [text if text.strip()[:5].lower() != "data:" else "(data URI)" for text in images or []],
         "seconds": round(time.time() - started, 2),
     }
     await _hand_over(app, answer, made, prompt or "variation", about)
     return answer.finish()
+
+
+def _require_sense(prompt: str | None, images: Sequence[str], mask: str | None) -> None:
+    """Refuse what no endpoint does, before anything is opened or spent."""
+    if mask and not (images and prompt):
+        raise BadInput("mask needs images and a prompt: it marks what may change in the first of them.")
+    if not images and not prompt:
+        raise BadInput("Give a prompt, or images to make variations of.")
+    if len(images) > 1 and not prompt:
+        raise BadInput(
+            f"Variations are made of one picture; there are {len(images)}.", advice="Add a prompt to combine them."
+        )
 
 
 async def _full_prompt(
@@ -119,17 +135,19 @@ async def _full_prompt(
     if refined is not None and written:
         answer.note(f"The host's model ({refined.model}) wrote the prompt: {written}")
         return written
+    lent = "The host's model gave none" if refined is not None else "The host lends no model"
     chosen = await app.catalogue.choose("chat")
     messages = [{"role": "system", "content": BRIEF}, {"role": "user", "content": prompt}]
+    options = limited_to(app, chosen.model, REFINED_TOKENS)
     try:
-        reply = await app.gateway.chat(ChatRequest(chosen.model, messages, options={"max_tokens": REFINED_TOKENS}))
+        reply = await app.gateway.chat(ChatRequest(chosen.model, messages, options=options))
     except MtuError as error:
         answer.note(f"The prompt was sent as it is: {chosen.model} could not refine it ({error.message}).")
         return prompt
     if not reply.text.strip() or reply.cut:
         answer.note(f"The prompt was sent as it is: {chosen.model} gave no complete one.")
         return prompt
-    answer.note(f"The host lends no model, so {chosen.model} wrote the prompt: {reply.text.strip()}")
+    answer.note(f"{lent}, so {chosen.model} wrote the prompt: {reply.text.strip()}")
     return reply.text.strip()
 
 
@@ -154,28 +172,19 @@ async def _make(
     app: App,
     model: str,
     prompt: str | None,
-    pictures: list[Media],
-    mask: str | None,
-    workspace: Workspace,
+    pictures: list[Upload],
+    masks: list[Upload],
     extra: dict[str, Any],
 ) -> ImagesAnswer:
-    uploads = [_upload(picture) for picture in pictures]
-    if not uploads:
-        if not prompt or not prompt.strip():
-            raise BadInput("Give a prompt, or images to make variations of.")
+    if prompt and not pictures:
         async with asking(app, "images/generations", model, "image"):
             return await app.gateway.generate_images(ImageRequest(model, prompt, options=extra))
     if prompt:
-        masks = await _open(app, workspace, [mask] if mask else [])
-        edit = ImageEdit(model, prompt, uploads, _upload(masks[0]) if masks else None, options=extra)
-        async with asking(app, "images/edits", model, "image"):
+        edit = ImageEdit(model, prompt, pictures, masks[0] if masks else None, options=extra)
+        async with asking(app, "images/edits", model, "image_edit"):
             return await app.gateway.edit_images(edit)
-    if len(uploads) > 1:
-        raise BadInput(
-            f"Variations are made of one picture; there are {len(uploads)}.", advice="Add a prompt to combine them."
-        )
-    async with asking(app, "images/variations", model, "image"):
-        return await app.gateway.vary_image(ImageVariation(model, uploads[0], options=extra))
+    async with asking(app, "images/variations", model, "image_vary"):
+        return await app.gateway.vary_image(ImageVariation(model, pictures[0], options=extra))
 
 
 def _upload(media: Media) -> Upload:
@@ -184,29 +193,43 @@ def _upload(media: Media) -> Upload:
 
 async def _hand_over(app: App, answer: Answer, made: ImagesAnswer, title: str, about: dict[str, Any]) -> None:
     """Save every picture, then show it small and link it."""
-    from mtu_mcp.media import Media, kind_of, measure, preview
-
     failures = [image.error for image in made.images if image.error]
-    kept = 0
+    shown = 0
     for image in made.images:
         if image.error:
             continue
         try:
             data = await _bytes(app, image)
         except MtuError as error:
-            failures.append(f"{error.message} It is still at {image.url} for a while." if image.url else error.message)
+            failures.append(f"{error} It is still at {image.url} for a while." if image.url else str(error))
             continue
         revised = {"revised_prompt": image.revised_prompt} if image.revised_prompt else {}
-        saved = await app.library.save(data, title=title, extension=kind_of(data).extension, about={**about, **revised})
-        kept += 1
-        figures = await measure(Media(saved.name, saved.kind, saved.size, data=data))
-        answer.say(f"Saved {saved.path}" + (f" ({figures.width}x{figures.height})" if figures.dimensions else ""))
-        if small := await preview(data):
-            answer.show(small)
-        answer.link(saved)
+        await _keep(app, answer, data, title, {**about, **revised})
+        shown += 1
+    if not shown:
+        raise BadAnswer("No picture came back.", advice=" ".join(failures)[:600])
     answer.note(*failures)
-    if not kept:
-        raise BadInput("No picture came back.", advice=" ".join(failures)[:600])
+
+
+async def _keep(app: App, answer: Answer, data: bytes, title: str, about: dict[str, Any]) -> None:
+    """Save one picture and show it; one that cannot be saved is still shown, for it is paid for."""
+    from mtu_mcp.media import Media, kind_of, measure, preview
+
+    kind = kind_of(data)
+    figures = await measure(Media(title, kind, len(data), data=data))
+    size = f" ({figures.width}x{figures.height})" if figures.dimensions else ""
+    try:
+        saved = await app.library.save(data, title=title, extension=kind.extension, about=about)
+    except MtuError as error:
+        answer.say(f"A picture{size} was made, but could not be saved; below is all that is left of it.")
+        answer.note(str(error))
+        saved = None
+    small = await preview(data) if saved else await preview(data, side=1024, max_bytes=MOST_SHOWN_BYTES)
+    if small:
+        answer.show(small)
+    if saved:
+        answer.say(f"Saved {saved.path}{size}")
+        answer.link(saved)
 
 
 async def _bytes(app: App, image: MadeImage) -> bytes:

@@ -20,8 +20,8 @@ from mtu_mcp.capabilities._asks import ask_roots, folders
 from mtu_mcp.capabilities._params import ConversationName, ModelName, Options
 from mtu_mcp.capabilities._parts import Part, audio_part, frames_part, image_part, text_part, video_part
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
-from mtu_mcp.capabilities._talk import as_messages, assistant_turn, keep, open_talk, user_turn
-from mtu_mcp.capabilities._upstream import asking, further_fields, remark
+from mtu_mcp.capabilities._talk import as_messages, assistant_turn, keep, open_talk, remembered, user_turn
+from mtu_mcp.capabilities._upstream import asking, choose, further_fields, remark, require_words
 from mtu_mcp.errors import BadInput, LimitExceeded
 from mtu_mcp.gateway import ChatRequest
 
@@ -33,8 +33,8 @@ FAMILIES = ("image", "audio", "video")
 MEGABYTE = 1024 * 1024
 
 
-def _roots(ctx: Context, media: list[str] | None) -> ListRoots | None:
-    return ask_roots(ctx, media or ())
+async def _roots(ctx: Context, media: list[str] | None, conversation: str | None) -> ListRoots | None:
+    return ask_roots(ctx, [*(media or ()), *await remembered(current_app(), conversation)])
 
 
 async def understand(
@@ -54,7 +54,8 @@ async def understand(
     """Look at pictures, listen to a sound or watch a video, and answer a question about it (Qwen-Omni). With a
     conversation name, later questions need not repeat the media.
     """
-    chosen = await app.catalogue.choose("omni", model or "")
+    require_words("question", question)
+    chosen = await choose(app, "omni", model)
     limits = app.catalogue.entry(chosen.model).limits
     workspace = app.workspace(folders(roots))
     opened = await _open_all(app, workspace, media or [], limits)

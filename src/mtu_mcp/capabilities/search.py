@@ -11,12 +11,13 @@ from pydantic import Field
 
 from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities import _engines as engines
-from mtu_mcp.capabilities._answers import Answer
+from mtu_mcp.capabilities._answers import Answer, incomplete
 from mtu_mcp.capabilities._asks import ask_model, can_sample, said
 from mtu_mcp.capabilities._engines import Engine, Found, Query
 from mtu_mcp.capabilities._params import ModelName, Options
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
-from mtu_mcp.capabilities._upstream import asking, further_fields
+from mtu_mcp.capabilities._upstream import asking, choose, further_fields, limited_to, require_words
+from mtu_mcp.errors import MtuError
 from mtu_mcp.gateway import ChatRequest
 
 DIGEST: Final = (
@@ -30,7 +31,7 @@ async def _found(
     ctx: Context, query: str, engine: Engine, digest: str, results_only: bool, model: str | None, options: Options
 ) -> Sample | None:
     """Search before the host's model is asked to write the answer; the body then finds the results remembered."""
-    if digest != "host" or results_only or not can_sample(ctx):
+    if digest != "host" or results_only or not can_sample(ctx) or not query.strip():
         return None
     found = await _search(current_app(), _query(query, engine, True, model, options))
     return ask_model(DIGEST, _material(query, found), max_tokens=DIGEST_TOKENS)
@@ -52,6 +53,7 @@ async def web_search(
     sampled: Annotated[CreateMessageResult | None, Resolve(_found)],
 ) -> CallToolResult:
     """Search the web and answer with cited sources."""
+    require_words("query", query)
     asked = _query(query, engine, results_only or digest == "host", model, options)
     found = await _search(app, asked)
     app.memo.forget(asked)
@@ -89,15 +91,20 @@ async def _written(
         if written := said(sampled):
             answer.note(f"The host's model ({sampled.model if sampled else 'unnamed'}) wrote the answer.")
             return written
-        answer.note("The host lends no model, so one of the gateway wrote the answer.")
+        lent = "The host's model gave none" if sampled else "The host lends no model"
+        answer.note(f"{lent}, so one of the gateway wrote the answer.")
     if found.text or not found.sources:
         return found.text
-    chosen = await app.catalogue.choose("chat")
+    chosen = await choose(app, "chat", "")
     messages = [{"role": "system", "content": DIGEST}, {"role": "user", "content": _material(query, found)}]
-    async with asking(app, "chat/completions", chosen.model, "chat"):
-        reply = await app.gateway.chat(ChatRequest(chosen.model, messages, options={"max_tokens": DIGEST_TOKENS}))
-    if reply.cut:
-        answer.note(f"The answer is incomplete: {reply.cut}.")
+    options = limited_to(app, chosen.model, DIGEST_TOKENS)
+    try:
+        async with asking(app, "chat/completions", chosen.model, "chat"):
+            reply = await app.gateway.chat(ChatRequest(chosen.model, messages, options=options))
+    except MtuError as error:  # the sources are already paid for
+        answer.note(f"Only the sources are here, for no model wrote the answer: {error}")
+        return ""
+    answer.note(incomplete(reply.cut))
     return reply.text
 
 

@@ -14,7 +14,7 @@ from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
 from mtu_mcp.capabilities._params import ModelName, Options
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
-from mtu_mcp.capabilities._upstream import asking, further_fields, remark
+from mtu_mcp.capabilities._upstream import asking, choose, further_fields, remark
 from mtu_mcp.errors import BadInput
 from mtu_mcp.gateway import Segment, Transcript, TranscriptionRequest, Upload
 
@@ -48,18 +48,19 @@ async def transcribe(
     roots: Annotated[ListRootsResult | None, Resolve(_roots)],
 ) -> CallToolResult:
     """Turn speech into text, subtitles (SRT, VTT) or timed segments. Long transcripts are saved as a file too."""
-    media = await _open(app, app.workspace(folders(roots)), file)
-    capability = _capability(output, to_english, speakers)
+    extra = {**_fields(language, hint, speakers, to_english), **further_fields(options, "response_format")}
     if speakers and to_english:
         raise BadInput(
             "speakers and to_english do not go together.", advice="Transcribe with speakers, then translate."
         )
-    chosen = await app.catalogue.choose(capability, model or "")
+    capability = _capability(output, to_english, speakers)
+    media = await _open(app, app.workspace(folders(roots)), file)
+    chosen = await choose(app, capability, model)
     request = TranscriptionRequest(
         chosen.model,
         Upload(media.name, media.kind.mime, path=media.path, data=media.data),
         response_format=_response_format(app, chosen.model, output, speakers),
-        options={**_fields(language, hint, speakers, to_english), **further_fields(options)},
+        options=extra,
     )
     endpoint = "audio/translations" if to_english else "audio/transcriptions"
     async with asking(app, endpoint, chosen.model, capability):
@@ -123,9 +124,7 @@ async def _show(app: App, answer: Answer, transcript: Transcript, output: Format
         return
     about = {"source": media.name, "model": transcript.model or model, "language": transcript.language}
     if len(text) > SHORT and not app.settings.read_only:
-        saved = await app.library.save_text(text, title=f"{media.name} transcript", extension=extension, about=about)
-        answer.note(f"Saved as {saved.path}")
-        answer.link(saved)
+        await answer.keep_text(text, title=f"{media.name} transcript", about=about, extension=extension)
         answer.say(text[: answer.longest])
         if len(text) > answer.longest:
             answer.note(f"Shown: the first {answer.longest:,} of {len(text):,} characters.")
