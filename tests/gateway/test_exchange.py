@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from gateway.scripted import Scripted, events, json_body, open_gateway
-from mtu_mcp.errors import BadInput, MtuError, Rejected, Unreachable
+from mtu_mcp.errors import BadAnswer, BadInput, MtuError, Rejected, Unreachable
 from mtu_mcp.gateway import (
     ChatRequest,
     Exchange,
@@ -304,6 +304,14 @@ async def test_a_background_answer_that_is_not_ready_is_cut():
     gateway, _, _ = open_gateway(json_body('{"id":"resp_1","status":"queued","output":[]}'))
     answer = await gateway.respond(ResponsesRequest("m", "hello", {"background": True}))
     assert (answer.finish, answer.cut) == ("queued", "the gateway left it queued")
+
+
+@pytest.mark.parametrize("body", ["{}", json.dumps(WHOLE), "[]", "1", '{"output":null}'])
+async def test_what_is_no_response_is_a_bad_answer(body: str):
+    """Our promise: an empty answer is only given when the gateway gave one."""
+    gateway, _, _ = open_gateway(json_body(body))
+    with pytest.raises(BadAnswer):
+        await gateway.respond(ResponsesRequest("m", "hello"))
 
 
 async def test_bare_lines_of_json_are_a_stream():

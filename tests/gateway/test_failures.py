@@ -86,7 +86,7 @@ CASES = [
         UnknownModel,
     ),
     (422, '{"detail":[{"loc":["body","messages"],"msg":"field required","type":"missing"}]}', Rejected),
-    (400, '[{"error":{"code":400,"message":"API key not valid","status":"INVALID_ARGUMENT"}}]', Rejected),
+    (400, '[{"error":{"code":400,"message":"API key not valid","status":"INVALID_ARGUMENT"}}]', NotAuthorized),
     # no words at all, or the words of something in between
     (404, "", NotOffered),
     (405, "", NotOffered),

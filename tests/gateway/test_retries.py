@@ -143,9 +143,16 @@ async def test_a_form_is_sent_whole_again():
 
 
 @pytest.mark.parametrize("status", [400, 422, 500])
-async def test_a_gateway_that_does_not_know_stream_options_is_asked_without(status: int):
+@pytest.mark.parametrize(
+    "words",
+    [
+        '"message":"Unrecognized request argument: stream_options"',
+        '"message":"Unknown parameter","param":"stream_options"',
+    ],
+)
+async def test_a_gateway_that_does_not_know_stream_options_is_asked_without(status: int, words: str):
     """Our promise: usage is always asked for, but a refusal of the parameter costs nothing and is not the end."""
-    refusal = '{"error":{"message":"Unrecognized request argument: stream_options","type":"invalid_request_error"}}'
+    refusal = f'{{"error":{{{words},"type":"invalid_request_error"}}}}'
     gateway, transport, _ = open_gateway(json_body(refusal, status), json_body(HELLO))
     with open_scope() as scope:
         assert (await gateway.chat(QUESTION)).text == "hello"

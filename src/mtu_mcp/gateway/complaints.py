@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from mtu_mcp.gateway.shapes import compact, mapping, sequence, shortened, text, word
+from mtu_mcp.gateway.shapes import QUOTE_LIMIT, compact, mapping, sequence, shortened, text, word
 
 _FINE: Final = frozenset(("", "0", "200", "ok", "success", "true", "none", "null"))
 _REQUEST_ID: Final = re.compile(r"[(（]request[ _]id: ?([^)）]{1,200})[)）]", re.IGNORECASE)
@@ -40,8 +40,12 @@ class Complaint:
 
     @property
     def quote(self) -> str:
-        """The message, fit to be shown; the code when there is no message."""
-        return shortened(self.message) or shortened(self.code or self.kind, 100)
+        """The message, fit to be shown, with the field it is about; the code when there is no message."""
+        words = shortened(self.message) or shortened(self.code or self.kind, 100)
+        about = shortened(self.param, 60)
+        if not words or not about or about.lower() in ("none", "null") or about in words:
+            return words
+        return f"{shortened(words, QUOTE_LIMIT - len(about) - 10)} (about {about})"
 
     def __bool__(self) -> bool:
         return bool(self.message or self.kind or self.code)

@@ -48,7 +48,9 @@ _INVALID: Final = re.compile(
     r"invalid_request|invalid_?parameter|bad_request|context_length|unsupported_(parameter|value)|missing_required"
     r"|unknown_parameter|above_max|below_min|validation|convert_request_failed|param_override"
 )
-
+_KEY_WORDS: Final = re.compile(
+    r"api[ _-]?key (is )?(not valid|invalid|incorrect|wrong)|(invalid|incorrect|wrong) api[ _-]?key", re.IGNORECASE
+)
 _NO_MODEL_WORDS: Final = re.compile(
     r"model\b.{0,120}?(does not exist|do not exist|not exist|not found|is not supported by any|no access to)"
     r"|no available channel|可用渠道不存在|无可用渠道|模型不存在|invalid model name|unknown model|no such model",
@@ -220,7 +222,7 @@ def _meaning(asked: Asked, complaint: Complaint, status: int | None, wait: float
         return NotOffered
     if _BUSY.search(labels) and status not in (401, 402, 403):
         return Overloaded
-    if _KEY.search(labels) and status in (None, 400, 401, 403):
+    if status in (None, 400, 401, 403) and (_KEY.search(labels) or _KEY_WORDS.search(words)):
         return NotAuthorized
     if status is None:
         return Rejected if _INVALID.search(labels) or _INVALID_WORDS.search(words) else UpstreamFailure

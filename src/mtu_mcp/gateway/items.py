@@ -96,7 +96,9 @@ class ResponseAssembler(Assembler):
 
     def take_whole(self, raw: Mapping[str, Any]) -> None:
         """Take a response object."""
-        self._close(mapping(raw.get("response")) or raw, "completed")
+        response = mapping(raw.get("response")) or raw
+        # Without output or status it is some other endpoint's answer, and no finished one of this.
+        self._close(response, "completed" if isinstance(response.get("output"), list) else "")
 
     def made(self) -> Made:
         """What the answer holds so far."""

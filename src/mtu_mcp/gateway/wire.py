@@ -157,7 +157,7 @@ class Wire:
             if pause is None or attempt == self._settings.max_retries:
                 raise failure
             _log.info("%s: %s Trying again in %.1f s.", call.endpoint, failure.message, pause)
-            await current_scope().report(f"the gateway is busy; trying again in {pause:.0f} s")
+            await current_scope().report(f"the gateway did not take it; trying again in {pause:.1f} s")
             await self._wait(pause)
         raise AssertionError("the loop above returns or raises")
 
