@@ -204,7 +204,7 @@ async def _receive(response: "httpx.Response", url: "httpx.URL", rules: _Rules) 
     if announced.isdecimal() and int(announced) > rules.max_bytes:
         raise _too_large(url, rules, f"{int(announced):,}")
     data = bytearray()
-    async for piece in response.aiter_raw():
+    async for piece in response.aiter_bytes():
         data += piece
         if len(data) > rules.max_bytes:
             raise _too_large(url, rules, f"more than {rules.max_bytes:,}")
