@@ -1,6 +1,7 @@
 """Chat completions of the embedded gateway; rules are the OpenAI API reference's unless a test says otherwise."""
 
 import json
+import re
 
 import jsonschema
 import pytest
@@ -174,6 +175,55 @@ def test_a_json_schema_is_satisfied(chat):
     made = json.loads(chat.text("A green cat of 7 years", response_format=wanted))
     jsonschema.validate(made, SCHEMA)
     assert made["tags"][0] == "green"
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"^[A-Z]{3}-\d{4}$", "^(red|green)$", "^#[0-9a-f]{6}$", r"^\w+@\w+\.com$", "[^a-z]"]
+)
+def test_a_pattern_is_satisfied(chat, pattern):
+    schema = {"type": "object", "properties": {"code": {"type": "string", "pattern": pattern}}}
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    assert re.search(pattern, json.loads(chat.text("Name one", response_format=wanted))["code"])
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "properties": 5},
+        {"type": "string", "pattern": "("},
+        {"type": "string", "pattern": "(?!)"},
+        {"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]},
+        {"type": "array", "items": {"type": "string"}, "minItems": "many"},
+    ],
+)
+def test_a_schema_that_cannot_be_met_is_refused(chat, schema):
+    """Our promise: never a crash, never an object that does not fit."""
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    assert chat.error(response_format=wanted)["code"] == "invalid_json_schema"
+
+
+def test_a_schema_that_nests_in_itself_comes_to_an_end(chat):
+    node = {
+        "type": "object",
+        "properties": {"value": {"type": "integer"}, "next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}},
+        "required": ["value", "next"],
+        "additionalProperties": False,
+    }
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": node, "strict": True}}
+    jsonschema.validate(json.loads(chat.text(response_format=wanted)), node)
+
+
+def test_a_tool_needs_its_function_and_a_plain_name(chat):
+    assert chat.error(tools=[{"type": "function"}])["param"] == "tools[0].function"
+    assert chat.error(tools=[{"type": "function", "function": {"name": "a b"}}])["param"] == "tools[0].function.name"
+
+
+@pytest.mark.parametrize("text", ['{"model": "gpt-4o", "temperature": NaN}', '{"model": "a\\ud800"}', "[]", "5"])
+def test_what_only_looks_like_json_is_refused(raw, text):
+    """RFC 8259 has no NaN and no half surrogates; the API takes an object."""
+    answer = raw.post("/v1/chat/completions", content=text, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert "could not parse the JSON body" in answer.json()["error"]["message"]
 
 
 def test_a_strict_schema_must_close_its_objects(chat):

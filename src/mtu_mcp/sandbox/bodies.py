@@ -22,7 +22,10 @@ async def read_json(request: Request) -> dict[str, Any]:
         msg = f"Unsupported content type: '{kind}'. This API method only accepts 'application/json' requests."
         raise Refusal(400, msg)
     try:
-        body: Any = json.loads(await request.body())
+        raw = await request.body()
+        body: Any = json.loads(raw, parse_constant=_refuse_constant)
+        if b"\\ud" in raw or b"\\uD" in raw:
+            json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError):
         msg = "We could not parse the JSON body of your request. The API expects a JSON payload."
         raise Refusal(400, msg) from None
@@ -32,6 +35,11 @@ async def read_json(request: Request) -> dict[str, Any]:
     found: dict[str, Any] = body  # pyright: ignore[reportUnknownVariableType]
     note(request, found)
     return found
+
+
+def _refuse_constant(name: str) -> None:
+    """NaN and Infinity are Python's, not JSON's."""
+    raise ValueError(name)
 
 
 async def read_checked(request: Request, table: Table) -> dict[str, Any]:

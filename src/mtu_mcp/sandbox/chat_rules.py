@@ -4,6 +4,7 @@ The texts are the makers' own where they are published (OpenAI's API reference, 
 """
 
 import json
+import re
 from typing import Any
 
 from mtu_mcp.sandbox.conversation import text_of
@@ -23,6 +24,7 @@ def parameter_error(message: str, param: str | None = None) -> Refusal:
 def check_rules(body: Body, model: Model) -> None:
     """Every rule that fits the model's family."""
     check_turns(body["messages"])
+    _check_tools(body)
     if "stream_options" in body and not body.get("stream"):
         msg = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
         raise Refusal(400, msg, param="stream_options")
@@ -155,6 +157,17 @@ def _check_format(body: Body, model: Model) -> None:
         raise Invalid(msg, param="response_format.json_schema", code="missing_required_parameter")
     if schema.get("strict"):
         check_strict(schema.get("schema", {}), schema["name"])
+
+
+def _check_tools(body: Body) -> None:
+    for place, tool in enumerate(body.get("tools", [])):
+        path = f"tools[{place}].{tool['type']}"
+        inner: Body | None = tool.get(tool["type"])
+        if inner is None:
+            raise Invalid(f"Missing required parameter: '{path}'.", param=path, code="missing_required_parameter")
+        if not re.fullmatch(r"[a-zA-Z0-9_-]+", inner["name"]):
+            msg = f"Invalid '{path}.name': string does not match pattern. Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'."
+            raise Invalid(msg, param=f"{path}.name", code="invalid_value")
 
 
 def prompt_texts(body: Body) -> list[str]:

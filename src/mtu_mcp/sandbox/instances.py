@@ -6,12 +6,14 @@ OpenAI's structured outputs check them: every property required, no further ones
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mtu_mcp.sandbox.patterns import example_of
 from mtu_mcp.sandbox.refusals import Invalid
 
 _DEEPEST = 12
+_DEEP = 4
 _FORMATS = {
     "date": "2025-01-31",
     "time": "12:00:00Z",
@@ -37,7 +39,7 @@ def check_strict(schema: Schema, name: str, path: tuple[str, ...] = ()) -> None:
     if schema.get("type") == "object" or "properties" in schema:
         if schema.get("additionalProperties") is not False:
             raise _refused(head + "'additionalProperties' is required to be supplied and to be false.")
-        properties: Schema = schema.get("properties", {})
+        properties: Mapping[str, Schema] = schema.get("properties", {})
         missing = [key for key in properties if key not in schema.get("required", [])]
         if missing:
             msg = f"'required' is required to be supplied and to be an array including every key in properties. Missing '{missing[0]}'."
@@ -54,7 +56,14 @@ def _refused(message: str) -> Invalid:
 
 def make_instance(schema: Schema, question: str) -> Any:
     """A value that validates against `schema`; strings say what was asked, numbers are taken from the question."""
-    return _Maker(schema, question).make(schema, "", 0)
+    try:
+        return _Maker(schema, question).make(schema, "", 0)
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError, re.error) as failure:
+        raise _refused(f"Invalid schema: {failure}.") from failure
+
+
+def _option(options: Sequence[Schema], depth: int) -> Schema:
+    return next((each for each in options if depth > _DEEP and each.get("type") == "null"), options[0])
 
 
 class _Maker:
@@ -67,7 +76,9 @@ class _Maker:
 
     def make(self, schema: Schema, name: str, depth: int) -> Any:
         """The value for one (sub)schema; `name` is the property it is for."""
-        schema = self.resolved(schema)
+        if not isinstance(schema, Mapping):  # `true` is a schema too
+            return self.question
+        schema = self.resolved(schema, depth)
         if "const" in schema:
             return schema["const"]
         if schema.get("enum"):
@@ -86,22 +97,22 @@ class _Maker:
             return self.number(schema, whole=kind == "integer")
         return self.flag() if kind == "boolean" else None
 
-    def resolved(self, schema: Schema) -> Schema:
-        """Follow $ref, merge allOf, take the first of anyOf and oneOf (the simplest when they are many)."""
+    def resolved(self, schema: Schema, depth: int = 0) -> Schema:
+        """Follow $ref, merge allOf, take the first of anyOf and oneOf (null where it gets deep)."""
         for _ in range(_DEEPEST):
             if "$ref" in schema:
                 schema = {**self.pointed(str(schema["$ref"])), **{k: v for k, v in schema.items() if k != "$ref"}}
             elif "allOf" in schema:
                 merged: dict[str, Any] = {key: value for key, value in schema.items() if key != "allOf"}
                 for part in schema["allOf"]:
-                    found = self.resolved(part)
+                    found = self.resolved(part, depth)
                     properties = {**merged.get("properties", {}), **found.get("properties", {})}
                     required = [*merged.get("required", []), *found.get("required", [])]
                     merged = {**merged, **found, "properties": properties, "required": required}
                 schema = merged
             elif schema.get("anyOf") or schema.get("oneOf"):
                 options: list[Schema] = schema.get("anyOf") or schema["oneOf"]
-                schema = {**{k: v for k, v in schema.items() if k not in {"anyOf", "oneOf"}}, **options[0]}
+                schema = {**{k: v for k, v in schema.items() if k not in {"anyOf", "oneOf"}}, **_option(options, depth)}
             else:
                 break
         return schema
@@ -126,18 +137,20 @@ class _Maker:
         """All properties; only the required ones once it gets deep."""
         properties: Mapping[str, Schema] = schema.get("properties", {})
         required: list[str] = schema.get("required", [])
-        wanted = properties if depth < 4 else {key: properties[key] for key in required if key in properties}
+        wanted = properties if depth < _DEEP else {key: properties[key] for key in required if key in properties}
         made: dict[str, Any] = {
             key: self.make(each, key, depth + 1) for key, each in wanted.items() if depth <= _DEEPEST
         }
         for key in required:
+            if key in properties and key not in made:
+                raise _refused("Invalid schema: it nests without end.")
             made.setdefault(key, "")
         return made
 
     def array(self, schema: Schema, name: str, depth: int) -> list[Any]:
         """As few items as allowed, but one when any number is; different ones where they must be."""
-        least = int(schema.get("minItems", 0 if depth > 4 else 1))
-        size = min(max(least, 0 if depth > 4 else 1), int(schema.get("maxItems", 100)))
+        least = int(schema.get("minItems", 0 if depth > _DEEP else 1))
+        size = min(max(least, 0 if depth > _DEEP else 1), int(schema.get("maxItems", 100)))
         made = [self.make(schema.get("items") or {"type": "string"}, name, depth + 1) for _ in range(min(size, 100))]
         if schema.get("uniqueItems"):
             made = [f"{each} {place}" if isinstance(each, str) and place else each for place, each in enumerate(made)]
@@ -149,21 +162,11 @@ class _Maker:
             return _FORMATS[schema["format"]]
         made = self.said(name) or self.question or "nothing was asked"
         if pattern := schema.get("pattern"):
-            samples = (
-                made,
-                *self.question.split(),
-                "A",
-                "a",
-                "0",
-                "AAA",
-                "abc",
-                "123",
-                "0000",
-                "2025-01-31",
-                "A-1",
-                "",
-            )
-            made = next((each for each in samples if re.search(pattern, each)), made)
+            words = (made[:200], *self.question.split())
+            fitting = next((each for each in words if re.search(pattern, each)), None) or example_of(pattern)
+            if fitting is None:
+                raise _refused(f"Invalid schema: the embedded gateway finds no string for the pattern '{pattern}'.")
+            return fitting
         made = made[: int(schema.get("maxLength", 2000))]
         return made.ljust(int(schema.get("minLength", 0)), ".")
 
