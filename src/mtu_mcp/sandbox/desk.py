@@ -36,7 +36,7 @@ class Options:
 
     `keys` empty: any bearer token is accepted but `sk-wrong` (401) and `sk-broke` (no quota). `without`: endings of
     paths answered as such gateways answer what they lack. `models`: names offered; empty means all that are known.
-    `omni_audio` False is the seed's contract (`modalities` is `["text"]` only). `pace`: seconds between chunks.
+    `omni_audio` False allows `modalities` `["text"]` only, as some gateways do. `pace`: seconds between chunks.
     """
 
     dialect: Dialect = "openai"
