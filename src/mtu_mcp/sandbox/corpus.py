@@ -19,7 +19,7 @@ _WORTH = 0.3
 """Share of the best score below which a page only shares a common word with the query."""
 _COMMON_WORDS = (
     "the a an of and or to in on for is are was were be what which who how why when where do does did can with by from "
-    "about tell me please latest news search find it its that this at as i you we"
+    "about tell me please latest news search find it its that this at as i you we work works"
 )
 _COMMON = frozenset(_COMMON_WORDS.split())
 
