@@ -1,7 +1,8 @@
 """Chat completions: what is asked and what is answered.
 
 The answer always comes as a stream unless the caller says otherwise: some models speak no other way, a host can be told
-how far it is, and what arrived before a break is kept.
+how far it is, and what arrived before a break is kept. What does the work is imported when there is work: tools name these
+types long before the first question.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,15 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from mtu_mcp.errors import Filtered, Rejected, UpstreamFailure
-from mtu_mcp.gateway.assembly import ChatAssembler
 from mtu_mcp.gateway.citations import Citation
-from mtu_mcp.gateway.exchange import Exchange, current_scope
-from mtu_mcp.gateway.streams import hear
 from mtu_mcp.gateway.toolcalls import ToolCall
 from mtu_mcp.gateway.usage import Usage
-from mtu_mcp.gateway.wire import Call
 
 if TYPE_CHECKING:
+    from mtu_mcp.gateway.assembly import ChatAssembler
+    from mtu_mcp.gateway.exchange import Exchange
     from mtu_mcp.gateway.wire import Wire
 
 ENDPOINT: Final = "chat/completions"
@@ -89,6 +88,8 @@ async def ask(wire: "Wire", request: ChatRequest) -> ChatAnswer:
         UpstreamError: The gateway refused, failed or broke off before anything of the answer was here.
         Filtered: Content rules left nothing of the answer.
     """
+    from mtu_mcp.gateway.exchange import current_scope
+
     with wire.spend(ENDPOINT, request.model) as entry:
         await current_scope().report(f"asking {request.model}")
         payload = _payload(request)
@@ -104,7 +105,11 @@ async def ask(wire: "Wire", request: ChatRequest) -> ChatAnswer:
             return await _attempt(wire, request, bare, entry)
 
 
-async def _attempt(wire: "Wire", request: ChatRequest, payload: Mapping[str, Any], entry: Exchange) -> ChatAnswer:
+async def _attempt(wire: "Wire", request: ChatRequest, payload: Mapping[str, Any], entry: "Exchange") -> ChatAnswer:
+    from mtu_mcp.gateway.assembly import ChatAssembler
+    from mtu_mcp.gateway.streams import hear
+    from mtu_mcp.gateway.wire import Call
+
     accept = "text/event-stream, application/json" if request.stream else "application/json"
     call = Call(ENDPOINT, request.model, payload=payload, key=entry.idempotency_key, accept=accept)
     assembler = ChatAssembler(request.model, request.grows)
@@ -124,7 +129,7 @@ def _payload(request: ChatRequest) -> dict[str, Any]:
     return payload
 
 
-def _answer(assembler: ChatAssembler, request: ChatRequest, entry: Exchange) -> ChatAnswer:
+def _answer(assembler: "ChatAssembler", request: ChatRequest, entry: "Exchange") -> ChatAnswer:
     answer = ChatAnswer(
         text=assembler.partial,
         reasoning=assembler.reasoning,

@@ -84,33 +84,33 @@ class Gateway:
 
     async def generate_images(self, request: "ImageRequest") -> "ImagesAnswer":
         """Make pictures from words."""
-        from mtu_mcp.gateway import images
+        from mtu_mcp.gateway import pictures
 
-        return await images.generate(self._wire, request)
+        return await pictures.generate(self._wire, request)
 
     async def edit_images(self, request: "ImageEdit") -> "ImagesAnswer":
         """Change a picture."""
-        from mtu_mcp.gateway import images
+        from mtu_mcp.gateway import pictures
 
-        return await images.edit(self._wire, request)
+        return await pictures.edit(self._wire, request)
 
     async def vary_image(self, request: "ImageVariation") -> "ImagesAnswer":
         """Make variations of a picture; many gateways answer NotOffered."""
-        from mtu_mcp.gateway import images
+        from mtu_mcp.gateway import pictures
 
-        return await images.vary(self._wire, request)
+        return await pictures.vary(self._wire, request)
 
     async def transcribe(self, request: "TranscriptionRequest") -> "Transcript":
         """Write speech down in its own language."""
-        from mtu_mcp.gateway import audio
+        from mtu_mcp.gateway import speech
 
-        return await audio.transcribe(self._wire, request)
+        return await speech.transcribe(self._wire, request)
 
     async def translate_audio(self, request: "TranscriptionRequest") -> "Transcript":
         """Write speech down in English."""
-        from mtu_mcp.gateway import audio
+        from mtu_mcp.gateway import speech
 
-        return await audio.translate(self._wire, request)
+        return await speech.translate(self._wire, request)
 
     async def list_models(self) -> "tuple[ModelEntry, ...]":
         """List the models; costs nothing."""

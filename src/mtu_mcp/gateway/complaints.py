@@ -43,7 +43,7 @@ class Complaint:
         """The message, fit to be shown, with the field it is about; the code when there is no message."""
         words = shortened(self.message) or shortened(self.code or self.kind, 100)
         about = shortened(self.param, 60)
-        if not words or not about or about.lower() in ("none", "null") or about in words:
+        if not words or not about or about.lower() in ("none", "null", "model") or about in words:
             return words
         return f"{shortened(words, QUOTE_LIMIT - len(about) - 10)} (about {about})"
 

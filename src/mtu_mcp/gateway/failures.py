@@ -253,7 +253,9 @@ def _by_status(
 
 def _message(kind: type[UpstreamError], asked: Asked, complaint: Complaint, status: int | None) -> str:
     quote = f'an HTML page titled "{complaint.message}"' if complaint.page and complaint.message else ""
-    quote = quote or ("an HTML page" if complaint.page else f'"{complaint.quote}"' if complaint.quote else "")
+    quote = quote or (
+        "an HTML page" if complaint.page else f'"{complaint.quote.rstrip(".。")}"' if complaint.quote else ""
+    )
     answered = f" (it answered {status})" if status else ""
     if kind is NotOffered:
         tail = f" with {quote}" if complaint.page else ""

@@ -11,7 +11,6 @@ from urllib.parse import quote
 
 from mtu_mcp.errors import BadInput
 from mtu_mcp.gateway.shapes import mapping, sequence, text, whole
-from mtu_mcp.gateway.wire import Call
 
 if TYPE_CHECKING:
     from mtu_mcp.gateway.wire import Wire
@@ -40,6 +39,8 @@ class ModelEntry:
 
 async def list_all(wire: "Wire") -> tuple[ModelEntry, ...]:
     """List the models, each once, in the gateway's order. Costs nothing."""
+    from mtu_mcp.gateway.wire import Call
+
     async with wire.open(Call(ENDPOINT)) as body:
         raw = await body.json(_EXPECTED)
         listed = sequence(raw) or sequence(mapping(raw).get("data")) or sequence(mapping(raw).get("models"))
@@ -55,6 +56,8 @@ async def retrieve(wire: "Wire", model: str) -> ModelEntry:
     Raises:
         UnknownModel: The gateway does not have it.
     """
+    from mtu_mcp.gateway.wire import Call
+
     if not model.strip("./ "):
         raise BadInput(f"{model!r} is not a model's name.")
     async with wire.open(Call(f"{ENDPOINT}/{quote(model, safe=':@')}", model)) as body:

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mtu_mcp.errors import Filtered
 from mtu_mcp.gateway.citations import Citation
-from mtu_mcp.gateway.exchange import Exchange, current_scope
-from mtu_mcp.gateway.items import ResponseAssembler
-from mtu_mcp.gateway.streams import hear
 from mtu_mcp.gateway.toolcalls import ToolCall
 from mtu_mcp.gateway.usage import Usage
-from mtu_mcp.gateway.wire import Call
 
 if TYPE_CHECKING:
+    from mtu_mcp.gateway.exchange import Exchange
+    from mtu_mcp.gateway.items import ResponseAssembler
     from mtu_mcp.gateway.wire import Wire
 
 ENDPOINT: Final = "responses"
@@ -82,6 +80,11 @@ async def respond(wire: "Wire", request: ResponsesRequest) -> ResponsesAnswer:
         UpstreamError: The gateway refused, failed or broke off before anything of the answer was here.
         Filtered: Content rules left nothing of the answer.
     """
+    from mtu_mcp.gateway.exchange import current_scope
+    from mtu_mcp.gateway.items import ResponseAssembler
+    from mtu_mcp.gateway.streams import hear
+    from mtu_mcp.gateway.wire import Call
+
     with wire.spend(ENDPOINT, request.model) as entry:
         await current_scope().report(f"asking {request.model}")
         payload = {**request.options, "model": request.model, "input": request.input, "stream": request.stream}
@@ -93,7 +96,7 @@ async def respond(wire: "Wire", request: ResponsesRequest) -> ResponsesAnswer:
             return _answer(assembler, request, entry)
 
 
-def _answer(assembler: ResponseAssembler, request: ResponsesRequest, entry: Exchange) -> ResponsesAnswer:
+def _answer(assembler: "ResponseAssembler", request: ResponsesRequest, entry: "Exchange") -> ResponsesAnswer:
     made = assembler.made()
     finish = assembler.finish
     cut = assembler.cut

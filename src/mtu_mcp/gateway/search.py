@@ -9,10 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from mtu_mcp.gateway.citations import Citation, read_annotations, read_sources
-from mtu_mcp.gateway.exchange import current_scope
 from mtu_mcp.gateway.shapes import content, loads, mapping, sequence, text
 from mtu_mcp.gateway.usage import Usage
-from mtu_mcp.gateway.wire import Call
 
 if TYPE_CHECKING:
     from mtu_mcp.gateway.wire import Wire
@@ -70,6 +68,9 @@ class BaiduAnswer:
 
 async def search(wire: "Wire", request: BaiduSearch) -> BaiduAnswer:
     """Search with Baidu; no hits is an answer, not an error."""
+    from mtu_mcp.gateway.exchange import current_scope
+    from mtu_mcp.gateway.wire import Call
+
     with wire.spend(ENDPOINT, MODEL) as entry:
         await current_scope().report("searching with Baidu")
         defaults = {"search_source": MODEL}

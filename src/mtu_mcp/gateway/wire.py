@@ -25,7 +25,7 @@ from mtu_mcp.gateway import failures
 from mtu_mcp.gateway.body import Body
 from mtu_mcp.gateway.exchange import Exchange, current_scope, exchange
 from mtu_mcp.gateway.failures import Asked
-from mtu_mcp.gateway.uploads import Form
+from mtu_mcp.gateway.forms import Form
 from mtu_mcp.settings import Settings
 
 if TYPE_CHECKING:
