@@ -68,7 +68,9 @@ def _add_serve(commands: "Commands") -> None:
         help="stdio (default); http: streamable HTTP at /mcp and the older /sse pair; sse: the older pair alone",
     )
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on; loopback only (default %(default)s)")
-    serve.add_argument("--port", type=_port, default=8000, help="port to listen on (default %(default)s)")
+    serve.add_argument(
+        "--port", type=_port, default=8000, help="port to listen on; 0 takes a free one (default %(default)s)"
+    )
     _add_sandbox_flag(serve)
 
 

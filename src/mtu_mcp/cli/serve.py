@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mtu_mcp.app import App
+    from mtu_mcp.server.shutdown import Ending
     from mtu_mcp.settings import Settings
 
 
@@ -26,47 +27,59 @@ def run(arguments: argparse.Namespace) -> int:
     import anyio
 
     from mtu_mcp.errors import MtuError
+    from mtu_mcp.server.shutdown import fill_standard_descriptors
 
-    with environment(arguments.sandbox) as environ:
-        try:
+    fill_standard_descriptors()
+    try:
+        with environment(arguments.sandbox) as environ:
             anyio.run(_serve, arguments, environ)
-        except MtuError as error:
-            print(f"mtu-mcp: {error}", file=sys.stderr)
-            return 1
+    except MtuError as error:
+        print(f"mtu-mcp: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
 async def _serve(arguments: argparse.Namespace, environ: Mapping[str, str]) -> None:
+    import anyio
+
     from mtu_mcp.app import open_app
+    from mtu_mcp.server.logs import configure
+    from mtu_mcp.server.shutdown import Ending
 
-    async with open_app(settings_from(environ)) as app:
-        if arguments.transport == "stdio":
-            await _serve_stdio(app)
-        else:
-            await _serve_http(app, arguments)
+    settings = settings_from(environ)
+    configure(settings.log_level, settings.api_key)
+    ending = Ending()
+    with anyio.CancelScope() as scope, ending.on_signals(scope.cancel):
+        async with open_app(settings) as app:
+            if arguments.transport == "stdio":
+                await _serve_stdio(app, ending)
+            else:
+                await _serve_http(app, arguments)
 
 
-async def _serve_stdio(app: App) -> None:
+async def _serve_stdio(app: App, ending: Ending) -> None:
     from mtu_mcp.server.assembly import build_server
     from mtu_mcp.server.stdio import serve_stdio
 
     server = build_server(app)
     _settle()
-    await serve_stdio(server)
+    await serve_stdio(server, ending.begin)
 
 
 async def _serve_http(app: App, arguments: argparse.Namespace) -> None:
-    from mtu_mcp.server.assembly import build_server
-    from mtu_mcp.server.http import build_http_app, build_sse_app, require_loopback, serve_http
+    from mtu_mcp.server.http import address, build_http_app, build_sse_app, listen, require_loopback, serve_http
 
     require_loopback(arguments.host)
-    server = build_server(app)
-    make = build_sse_app if arguments.transport == "sse" else build_http_app
-    web = make(server, arguments.host)
-    _settle()
-    path = "sse" if arguments.transport == "sse" else "mcp"
-    print(f"mtu-mcp: listening on http://{arguments.host}:{arguments.port}/{path}", file=sys.stderr)
-    await serve_http(web, arguments.host, arguments.port, app.settings.log_level)
+    with listen(arguments.host, arguments.port) as listener:
+        from mtu_mcp.server.assembly import build_server
+
+        make = build_sse_app if arguments.transport == "sse" else build_http_app
+        web = make(build_server(app), arguments.host)
+        _settle()
+        path = "sse" if arguments.transport == "sse" else "mcp"
+        where = address(arguments.host, listener.getsockname()[1])
+        print(f"mtu-mcp: listening on http://{where}/{path}", file=sys.stderr, flush=True)
+        await serve_http(web, listener)
 
 
 def _settle() -> None:

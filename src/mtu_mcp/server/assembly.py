@@ -16,12 +16,15 @@ from mcp.types import Completion, PromptReference, ResourceTemplateReference, To
 import mtu_mcp
 from mtu_mcp.capabilities import INSTRUCTIONS, capabilities
 from mtu_mcp.capabilities._spec import ResourceSpec, ToolSpec
-from mtu_mcp.server.edge import check_arguments, guard_resource, guard_tool
+from mtu_mcp.server.edge import check_arguments, explained, guard_resource, guard_tool
+from mtu_mcp.server.logs import without_rich
 from mtu_mcp.server.middleware import bound_to
 from mtu_mcp.server.schemas import slim
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
+    from mcp.shared._stream_protocols import ReadStream, WriteStream
+    from mcp.shared.message import SessionMessage
     from mcp.types import CallToolResult, CompletionArgument, CompletionContext, InputRequiredResult
     from pydantic import AnyUrl
 
@@ -43,19 +46,27 @@ class MtuServer(MCPServer[Any]):
         self._fixed = {spec.uri: spec for spec in resources if "{" not in spec.uri}
         self._families = [(UriTemplate.parse(spec.uri), spec) for spec in resources if "{" in spec.uri]
         hint = CacheHint(ttl_ms=LIST_TTL_MS)
-        super().__init__(
-            NAME,
-            title="Mtu",
-            instructions=INSTRUCTIONS,
-            version=mtu_mcp.__version__,
-            tools=[build_tool(spec) for spec in self._specs.values()],
-            middleware=[bound_to(app)],
-            log_level=cast("Any", app.settings.log_level),
-            cache_hints={"tools/list": hint, "resources/list": hint, "resources/templates/list": hint},
-        )
+        with without_rich():
+            super().__init__(
+                NAME,
+                title="Mtu",
+                instructions=INSTRUCTIONS,
+                version=mtu_mcp.__version__,
+                tools=[build_tool(spec) for spec in self._specs.values()],
+                middleware=[bound_to(app)],
+                log_level=cast("Any", app.settings.log_level),
+                cache_hints={"tools/list": hint, "resources/list": hint, "resources/templates/list": hint},
+            )
         for spec in (*self._fixed.values(), *(spec for _, spec in self._families)):
             self.resource(spec.uri, name=_name(spec.uri), title=spec.title, mime_type=spec.mime)(spec.fn)
         self.completion()(self._complete)
+
+    async def serve_streams(
+        self, read: ReadStream[SessionMessage | Exception], write: WriteStream[SessionMessage]
+    ) -> None:
+        """Serve one connection over a pair of streams, in the era the client opens with, until `read` closes."""
+        lowlevel = self._lowlevel_server  # the SDK offers no other way to run on given streams
+        await lowlevel.run(read, write, lowlevel.create_initialization_options())
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
@@ -69,7 +80,10 @@ class MtuServer(MCPServer[Any]):
         if spec is None or tool is None:
             raise ToolError(f"There is no tool {name[:80]!r}. The tools are: {', '.join(self._specs)}.")
         check_arguments(spec.fn, set(tool.parameters.get("properties", {})), arguments)
-        return await super().call_tool(name, arguments, context)
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            raise explained(name, error) from error
 
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[Any, Any] | None = None

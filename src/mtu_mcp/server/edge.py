@@ -11,17 +11,19 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError, UnexpectedToolError
 from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, EmbeddedResource, TextContent, TextResourceContents
+from pydantic import ValidationError
 
 from mtu_mcp.app import current_app
 from mtu_mcp.capabilities._spec import Content
 from mtu_mcp.errors import MtuError, NotFound
+from mtu_mcp.server.logs import hide
 
 logger = logging.getLogger(__name__)
 
-HIDDEN = "[key hidden]"
+MOST_COMPLAINTS = 5
 
 
 def guard_tool(fn: Callable[..., Awaitable[CallToolResult]]) -> Callable[..., Awaitable[CallToolResult]]:
@@ -64,17 +66,29 @@ async def guard_resource(uri: str, read: Callable[[], Awaitable[Content]]) -> Co
     return Content(hide_key(content.data), content.mime) if isinstance(content.data, str) else content
 
 
+def explained(tool: str, error: ToolError) -> ToolError:
+    """Word what the SDK raised before a tool's body ran: arguments that do not fit, or a question's own failure."""
+    cause = error.__cause__
+    if isinstance(cause, MtuError):
+        return ToolError(hide_key(str(cause)))
+    if isinstance(cause, ValidationError):
+        wrong = cause.errors(include_url=False, include_context=False, include_input=False)
+        said = [f"{'.'.join(map(str, one['loc']))[:80]}: {one['msg'][:300]}." for one in wrong[:MOST_COMPLAINTS]]
+        return ToolError(hide_key(f"The arguments of {tool} do not fit. {' '.join(said)}"))
+    if isinstance(error, UnexpectedToolError):
+        logger.error("%s broke before it began", tool, exc_info=cause)
+        return ToolError(_apology(tool, cause if isinstance(cause, Exception) else error))
+    return ToolError(hide_key(str(error)))
+
+
 def failed(text: str) -> CallToolResult:
     """A tool result the model reads as an error."""
     return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)
 
 
 def hide_key(text: str) -> str:
-    """Take the gateway's key out of a text."""
-    key = current_app().settings.api_key
-    secret = key.get_secret_value() if key else ""
-    # Shorter "keys" are test values; replacing them would tear words apart.
-    return text.replace(secret, HIDDEN) if len(secret) >= 8 else text
+    """Take the gateway's key out of a text, and what UTF-8 cannot carry: half a surrogate pair ends the connection."""
+    return hide(text, current_app().settings.api_key).encode("utf-8", "replace").decode("utf-8")
 
 
 def redacted(result: CallToolResult) -> CallToolResult:

@@ -7,13 +7,17 @@ name to 127.0.0.1.
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import signal
+import socket
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Final
+
+import anyio
 
 from mtu_mcp.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Generator
 
     import uvicorn
     from mcp.server.transport_security import TransportSecuritySettings
@@ -74,26 +78,56 @@ def require_loopback(host: str) -> None:
         )
 
 
-async def serve_http(app: Starlette, host: str, port: int, log_level: str) -> None:
-    """Serve until the process is told to stop.
+def listen(host: str, port: int) -> socket.socket:
+    """Bind a port; 0 takes a free one.
 
     Raises:
-        SettingsError: The address is not loopback, or cannot be bound.
+        SettingsError: The address is taken, or not one of this machine's.
     """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise SettingsError(
+            f"Cannot listen on {address(host, port)}: {error.strerror or error}.",
+            advice="Choose another --port (0 takes a free one), or stop what uses it.",
+        ) from error
+
+
+def address(host: str, port: int) -> str:
+    """Host and port as a URL has them."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+async def serve_http(app: Starlette, listener: socket.socket) -> None:
+    """Serve on a listening socket until cancelled; open streams are given `SHUTDOWN_SECONDS` to end."""
+    server = _server(app)
+    ended = anyio.Event()
+
+    async def serve() -> None:
+        with anyio.CancelScope(shield=True):  # told to stop below, so that it takes leave of its clients
+            await server.serve(sockets=[listener])
+        ended.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(serve)
+        try:
+            await ended.wait()
+        finally:
+            server.handle_exit(signal.SIGTERM, None)
+
+
+def _server(app: Starlette) -> uvicorn.Server:
     import uvicorn
 
+    class Server(uvicorn.Server):
+        """Leaves signals to whoever runs it: uvicorn ends by raising them again, which would skip our clean-up."""
+
+        @contextmanager
+        def capture_signals(self) -> Generator[None]:
+            yield
+
     config = uvicorn.Config(
-        app, host=host, port=port, log_level=log_level.lower(), timeout_graceful_shutdown=SHUTDOWN_SECONDS, ws="none"
+        app, log_config=None, access_log=False, timeout_graceful_shutdown=SHUTDOWN_SECONDS, ws="none"
     )
-    server = uvicorn.Server(config)
-    await _bound(server)
-
-
-async def _bound(server: uvicorn.Server) -> None:
-    try:
-        await server.serve()
-    except SystemExit as error:  # uvicorn's way of saying that it could not bind
-        address = f"{server.config.host}:{server.config.port}"
-        raise SettingsError(
-            f"Cannot listen on {address}.", advice="Choose another --port, or stop what uses it."
-        ) from error
+    return Server(config)

@@ -14,20 +14,22 @@ import asyncio
 import logging
 import os
 import queue
-import signal
 import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import anyio.to_thread
 from mcp.shared.message import SessionMessage
-from mcp.types import jsonrpc_message_adapter
+from mcp.types import INTERNAL_ERROR, JSONRPCError, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
+
+from mtu_mcp.server.lines import Refusal, Splitter, read_line
 
 if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+    from mcp.types import JSONRPCMessage
 
     from mtu_mcp.server.assembly import MtuServer
 
@@ -37,54 +39,35 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 READ_SIZE: Final = 1 << 16
-LONGEST_LINE: Final = 64 << 20
-"""Bytes of one message; a host that sends more without a newline is not speaking the protocol."""
 FLUSH_SECONDS: Final = 0.5
 """How long the last answers may take to leave once the server is stopping."""
+ANSWER_SECONDS: Final = 0.5
+"""How long requests that came in just before stdin closed have to be answered: `mtu-mcp serve < requests` works."""
 
 
-async def serve_stdio(server: MtuServer) -> None:
-    """Serve until stdin closes or the process is told to stop (SIGINT, SIGTERM)."""
-    with anyio.CancelScope() as scope, stopping(scope.cancel):
-        async with stdio_streams() as (read, write):
-            lowlevel = server._lowlevel_server  # pyright: ignore[reportPrivateUsage] - the SDK offers no other way to run on given streams
-            await lowlevel.run(read, write, lowlevel.create_initialization_options())
+async def serve_stdio(server: MtuServer, ending: Callable[[], None] = lambda: None) -> None:
+    """Serve until stdin closes or stdout breaks.
 
-
-@contextmanager
-def stopping(stop: Callable[[], None]) -> Generator[None]:
-    """Call `stop` in the event loop when a signal asks the process to end; a second signal ends it at once."""
-    loop = asyncio.get_running_loop()
-    previous: dict[int, Any] = {}
-
-    def heard(number: int, _frame: object) -> None:
-        signal.signal(number, previous[number] or signal.SIG_DFL)
-        loop.call_soon_threadsafe(stop)
-
-    names = ("SIGINT", "SIGTERM", "SIGBREAK")
-    for number in (getattr(signal, name) for name in names if hasattr(signal, name)):
-        with suppress(ValueError):  # not the main thread: whoever runs us there handles signals
-            previous[number] = signal.signal(number, heard)
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler or signal.SIG_DFL)
+    Args:
+        server: What to serve.
+        ending: Called, in any thread, when the host has left.
+    """
+    async with stdio_streams(ending) as (read, write):
+        await server.serve_streams(read, write)
 
 
 @asynccontextmanager
-async def stdio_streams() -> AsyncGenerator[tuple[Incoming, Outgoing]]:
+async def stdio_streams(ending: Callable[[], None]) -> AsyncGenerator[tuple[Incoming, Outgoing]]:
     """Give the pair of message streams a server runs on, over this process's stdin and stdout."""
     with _claimed(0, os.devnull, os.O_RDONLY) as stdin, _claimed(1, None, 0) as stdout:
         incoming, read = anyio.create_memory_object_stream[SessionMessage | Exception](float("inf"))
         write, outgoing = anyio.create_memory_object_stream[SessionMessage](0)
-        loop = asyncio.get_running_loop()
-        threading.Thread(target=_read_lines, args=(stdin, loop, incoming), daemon=True).start()
-        lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        writer = threading.Thread(target=_write_lines, args=(stdout, lines), daemon=True)
+        pipes = _Pipes(incoming, ending)
+        threading.Thread(target=pipes.read_lines, args=(stdin,), daemon=True).start()
+        writer = threading.Thread(target=pipes.write_lines, args=(stdout,), daemon=True)
         writer.start()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_forward, outgoing, lines)
+            tasks.start_soon(pipes.forward, outgoing)
             try:
                 yield read, write
             finally:
@@ -95,53 +78,96 @@ async def stdio_streams() -> AsyncGenerator[tuple[Incoming, Outgoing]]:
                 read.close()
 
 
-async def _forward(outgoing: MemoryObjectReceiveStream[SessionMessage], lines: queue.SimpleQueue[bytes | None]) -> None:
-    try:
-        with anyio.CancelScope(shield=True):  # ended by closing the other end, so that the last answer still leaves
-            async with outgoing:
-                async for message in outgoing:
-                    lines.put(message.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
-    finally:
-        lines.put(None)
+class _Pipes:
+    """Messages between two descriptors and the event loop; knows which requests are still unanswered."""
 
+    def __init__(
+        self, incoming: MemoryObjectSendStream[SessionMessage | Exception], ending: Callable[[], None]
+    ) -> None:
+        self._incoming = incoming
+        self._ending = ending
+        self._loop = asyncio.get_running_loop()
+        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._unanswered: set[str | int] = set()
+        self._at_end = False
 
-def _read_lines(
-    descriptor: int, loop: asyncio.AbstractEventLoop, incoming: MemoryObjectSendStream[SessionMessage | Exception]
-) -> None:
-    """Read until the end of the input, in a thread; whole lines go to the loop in one hop a read."""
-    pending = b""
-    with suppress(OSError, RuntimeError):  # the descriptor or the loop was closed: the server has ended
-        while chunk := os.read(descriptor, READ_SIZE):
-            *lines, pending = (pending + chunk).split(b"\n")
-            if lines:
-                loop.call_soon_threadsafe(_deliver, lines, incoming)
-            if len(pending) > LONGEST_LINE:
-                logger.error("A message of more than %d bytes came in; stopping.", LONGEST_LINE)
-                break
-    with suppress(RuntimeError):
-        loop.call_soon_threadsafe(incoming.close)
+    def read_lines(self, descriptor: int) -> None:
+        """Read until the end of the input, in a thread; whole lines go to the loop in one hop a read."""
+        splitter = Splitter()
+        with suppress(OSError, RuntimeError):  # the descriptor or the loop was closed: the server has ended
+            while chunk := os.read(descriptor, READ_SIZE):
+                if lines := splitter.feed(chunk):
+                    self._loop.call_soon_threadsafe(self._deliver, lines)
+        self._ending()
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._end, splitter.rest())
 
-
-def _deliver(lines: list[bytes], incoming: MemoryObjectSendStream[SessionMessage | Exception]) -> None:
-    for line in lines:
-        if not line.strip():
-            continue
+    def write_lines(self, descriptor: int) -> None:
+        """Write what is queued, in a thread."""
         try:
-            message: SessionMessage | Exception = SessionMessage(
-                jsonrpc_message_adapter.validate_json(line.decode("utf-8", "replace"), by_name=False)
-            )
-        except ValueError as error:
-            message = error
-        with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):
-            incoming.send_nowait(message)
+            while (line := self._lines.get()) is not None:
+                view = memoryview(line)
+                while view:
+                    view = view[os.write(descriptor, view) :]
+        except OSError:  # the host closed its end: whatever still runs, nobody would hear of it
+            self._ending()
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._incoming.close)
+
+    async def forward(self, outgoing: MemoryObjectReceiveStream[SessionMessage]) -> None:
+        """Queue what the server sends, until its end of the stream is closed, so that the last answer still leaves."""
+        try:
+            with anyio.CancelScope(shield=True):
+                async with outgoing:
+                    async for message in outgoing:
+                        self._send(message.message)
+        finally:
+            self._lines.put(None)
+
+    def _send(self, message: JSONRPCMessage) -> None:
+        self._lines.put(_line(message))
+        if isinstance(message, (JSONRPCResponse, JSONRPCError)):
+            self._settle(message.id)
+
+    def _deliver(self, lines: list[bytes | None]) -> None:
+        for line in lines:
+            message = read_line(line)
+            if message is None:
+                continue
+            if isinstance(message, Refusal):
+                self._lines.put(_line(message.answer))
+                continue
+            if isinstance(message, JSONRPCRequest):
+                self._unanswered.add(message.id)
+            elif isinstance(message, JSONRPCNotification) and message.method == "notifications/cancelled":
+                self._settle((message.params or {}).get("requestId"))
+            with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):
+                self._incoming.send_nowait(SessionMessage(message))
+
+    def _settle(self, request: str | int | None) -> None:
+        if request is not None:
+            self._unanswered.discard(request)
+        if self._at_end and not self._unanswered:
+            self._incoming.close()
+
+    def _end(self, lines: list[bytes | None]) -> None:
+        self._deliver(lines)
+        self._at_end = True
+        self._loop.call_later(ANSWER_SECONDS, self._incoming.close)
+        self._settle(None)
 
 
-def _write_lines(descriptor: int, lines: queue.SimpleQueue[bytes | None]) -> None:
-    with suppress(OSError):  # the host closed its end: there is nobody left to tell
-        while (line := lines.get()) is not None:
-            view = memoryview(line)
-            while view:
-                view = view[os.write(descriptor, view) :]
+def _line(message: JSONRPCMessage) -> bytes:
+    try:
+        return message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n"
+    except ValueError as error:  # half a surrogate pair is a str in Python and nothing in UTF-8
+        logger.exception("a message could not be written")
+        failure = Refusal.of(INTERNAL_ERROR, f"The answer could not be written ({type(error).__name__}).", _id(message))
+        return failure.answer.model_dump_json(by_alias=True).encode() + b"\n"
+
+
+def _id(message: JSONRPCMessage) -> str | int | None:
+    return message.id if isinstance(message, (JSONRPCResponse, JSONRPCError)) else None
 
 
 @contextmanager
@@ -158,5 +184,9 @@ def _claimed(descriptor: int, instead: str | None, flags: int) -> Generator[int]
     try:
         yield private
     finally:
+        if sys.stdout is not None and descriptor == 1:  # pyright: ignore[reportUnnecessaryComparison] - None without a console
+            # What was printed waits in Python's buffer; it must not leave for the protocol's pipe afterwards.
+            with suppress(OSError, ValueError):
+                sys.stdout.flush()
         os.dup2(private, descriptor)
         # `private` stays open: the reader may still be blocked on it, and a closed number could be handed out again.
