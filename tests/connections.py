@@ -91,7 +91,7 @@ def open_quietly() -> Any:
 @asynccontextmanager
 async def listening(app: App, transport: str) -> AsyncGenerator[str]:
     """Serve `app` over HTTP on a free loopback port."""
-    with socket.socket() as listener:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         make = build_sse_app if transport == "sse" else build_http_app

@@ -88,7 +88,9 @@ class Sandbox:
             self._loop.call_soon_threadsafe(self.desk.release)
 
     def _bind(self) -> socket.socket:
-        listener = socket.socket(socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET)
+        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
+        # asyncio turns Nagle's delay (40 ms an answer) off only where the protocol is named.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             listener.bind(self._address)
         except OSError:
