@@ -50,7 +50,7 @@ class Answer:
 
     def note(self, *remarks: str) -> None:
         """Add remarks about the answer, such as what was cut or why another model was used; empty ones are left out."""
-        self._notes += filter(None, remarks)
+        self._notes += dict.fromkeys(remark for remark in remarks if remark and remark not in self._notes)
 
     async def say_long(self, text: str, *, title: str, about: Mapping[str, Any], extension: str = "md") -> None:
         """Add a paragraph that may be too long for a host; the whole is then saved and linked."""
@@ -122,6 +122,8 @@ def incomplete(cut: str) -> str:
 def receipt(app: App, exchange: Exchange) -> str:
     """One line on one upstream call: the model that answered, what it used and what that costs."""
     if exchange.state == "running" or not exchange.model:
+        return ""
+    if exchange.state == "failed" and exchange.usage is None:  # refused, and something else answered
         return ""
     parts = [exchange.served or exchange.model]
     if exchange.served and exchange.served != exchange.model:

@@ -8,6 +8,7 @@ whole turns; it stays in the database, so a model with a larger window sees it a
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ import anyio.to_thread
 
 from mtu_mcp.capabilities._parts import text_part
 from mtu_mcp.catalogue.tokens import estimate_text_tokens, fit
-from mtu_mcp.errors import MtuError
+from mtu_mcp.errors import MtuError, Rejected
 from mtu_mcp.records import Turn
 
 if TYPE_CHECKING:
@@ -32,6 +33,12 @@ RESERVE: Final = 4_096
 """Tokens left free for the answer."""
 MEDIA_TOKENS: Final = 1_300
 """Counted for each picture, sound or video of an earlier turn; a picture is at most 1,282 on Qwen-Omni."""
+
+TOO_LONG: Final = re.compile(
+    r"context[_ ]length|maximum context|input length|input token count|prompt is too long|too many tokens",
+    re.IGNORECASE,
+)
+"""What OpenAI, Model Studio, Gemini, Anthropic and DeepSeek say of a request beyond the model's window."""
 
 Content = str | list[dict[str, Any]]
 Restore = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]
@@ -81,9 +88,31 @@ async def open_talk(app: App, name: str | None, model: str, new: Sequence[str]) 
         room = window - sum(map(estimate_text_tokens, (system, *new)))
         drop = fit([_tokens(turn) for turn in turns], room, min(RESERVE, window // 4))
         talk = Talk(name, system, turns[drop:], drop)
-        if drop:
-            talk.notes.append(f"The oldest {drop} of {len(turns)} turns no longer fit {model} and were not sent.")
         yield talk
+        if talk.left_out:
+            talk.notes.append(
+                f"The oldest {talk.left_out} of {len(turns)} turns no longer fit {model} and were not sent."
+            )
+
+
+async def converse(talk: Talk, send: Callable[[], Awaitable[ChatAnswer]]) -> ChatAnswer:
+    """Send the conversation; while the gateway finds it too long, leave out the older half and send it again.
+
+    Most lists of models do not tell a window, so the assumed one can be too large. Such a refusal costs nothing.
+    """
+    while True:
+        try:
+            return await send()
+        except Rejected as error:
+            if not talk.history or not TOO_LONG.search(f"{error.code} {error.message}"):
+                raise
+        tokens = [_tokens(turn) for turn in talk.history]
+        # Nothing is kept of the last exchange when even that was too much.
+        drop = fit(tokens, sum(tokens) // 2, 0) or len(tokens)
+        if sum(tokens[drop:]) > sum(tokens) // 2:
+            drop = len(tokens)
+        talk.left_out += drop
+        del talk.history[:drop]
 
 
 async def keep(app: App, talk: Talk, turns: Sequence[Turn]) -> str:

@@ -17,10 +17,10 @@ from mtu_mcp.capabilities._asks import ask_roots, folders
 from mtu_mcp.capabilities._params import ConversationName, ModelName, Options
 from mtu_mcp.capabilities._parts import Part, image_part, text_part
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
-from mtu_mcp.capabilities._talk import as_messages, assistant_turn, keep, open_talk, remembered, user_turn
+from mtu_mcp.capabilities._talk import as_messages, assistant_turn, converse, keep, open_talk, remembered, user_turn
 from mtu_mcp.capabilities._upstream import asking, choose, further_fields, remark, require_words
 from mtu_mcp.errors import BadInput
-from mtu_mcp.gateway import ChatRequest
+from mtu_mcp.gateway import ChatAnswer, ChatRequest
 from mtu_mcp.records import Turn
 
 if TYPE_CHECKING:
@@ -70,10 +70,14 @@ async def chat(
     async with open_talk(app, conversation, chosen.model, [prompt, system or ""]) as talk:
         talk.system = system or talk.system
         content = [*[await image_part(one) for one in pictures], text_part(prompt)] if pictures else prompt
-        earlier = await as_messages(talk, restore if entry.can("vision") else None)
-        messages = [*earlier, {"role": "user", "content": content}]
+
+        async def send() -> ChatAnswer:
+            earlier = await as_messages(talk, restore if entry.can("vision") else None)
+            messages = [*earlier, {"role": "user", "content": content}]
+            return await app.gateway.chat(ChatRequest(chosen.model, messages, options=extra))
+
         async with asking(app, "chat/completions", chosen.model, "chat"):
-            reply = await app.gateway.chat(ChatRequest(chosen.model, messages, options=extra))
+            reply = await converse(talk, send)
         turns = [Turn("system", system, created=time.time())] if system else []
         turns += [await user_turn(app, talk, prompt, images or [], pictures), assistant_turn(reply)]
         unkept = await keep(app, talk, turns)

@@ -20,10 +20,10 @@ from mtu_mcp.capabilities._asks import ask_roots, folders
 from mtu_mcp.capabilities._params import ConversationName, ModelName, Options
 from mtu_mcp.capabilities._parts import Part, audio_part, frames_part, image_part, text_part, video_part
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
-from mtu_mcp.capabilities._talk import as_messages, assistant_turn, keep, open_talk, remembered, user_turn
+from mtu_mcp.capabilities._talk import as_messages, assistant_turn, converse, keep, open_talk, remembered, user_turn
 from mtu_mcp.capabilities._upstream import asking, choose, further_fields, remark, require_words
 from mtu_mcp.errors import BadInput, LimitExceeded
-from mtu_mcp.gateway import ChatRequest
+from mtu_mcp.gateway import ChatAnswer, ChatRequest
 
 if TYPE_CHECKING:
     from mtu_mcp.catalogue import OmniLimits
@@ -67,9 +67,14 @@ async def understand(
 
     extra = {"modalities": ["text"], **further_fields(options)}
     async with open_talk(app, conversation, chosen.model, [question]) as talk:
-        messages = [*await as_messages(talk, restore), {"role": "user", "content": [*parts, text_part(question)]}]
+
+        async def send() -> ChatAnswer:
+            asked = {"role": "user", "content": [*parts, text_part(question)]}
+            messages = [*await as_messages(talk, restore), asked]
+            return await app.gateway.chat(ChatRequest(chosen.model, messages, options=extra))
+
         async with asking(app, "chat/completions", chosen.model, "omni"):
-            reply = await app.gateway.chat(ChatRequest(chosen.model, messages, options=extra))
+            reply = await converse(talk, send)
         turns = [await user_turn(app, talk, question, media or [], opened), assistant_turn(reply)]
         unkept = await keep(app, talk, turns)
     answer = Answer(app)
