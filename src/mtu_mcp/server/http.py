@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from mtu_mcp.errors import SettingsError
+from mtu_mcp.server.answers import Answers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
     from mtu_mcp.server.assembly import MtuServer
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+LAST_SECONDS: Final = 0.3
+"""How long answers under way may hold up the end before they are cut; listeners never end by themselves."""
 SHUTDOWN_SECONDS: Final = 1
-"""How long open streams may hold up the end; listeners never end by themselves."""
+"""How long uvicorn waits for them before it cancels what is left."""
 
 
 def security(host: str) -> TransportSecuritySettings:
@@ -86,7 +89,11 @@ def listen(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        listener = socket.create_server((host, port), family=family)
+        # asyncio sets this itself only on sockets that name their protocol; without it an answer in two packets
+        # waits 40 ms for the first one's acknowledgement. Accepted connections inherit it.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
     except OSError as error:
         raise SettingsError(
             f"Cannot listen on {address(host, port)}: {error.strerror or error}.",
@@ -100,8 +107,9 @@ def address(host: str, port: int) -> str:
 
 
 async def serve_http(app: Starlette, listener: socket.socket) -> None:
-    """Serve on a listening socket until cancelled; open streams are given `SHUTDOWN_SECONDS` to end."""
-    server = _server(app)
+    """Serve on a listening socket until cancelled; answers under way then have `LAST_SECONDS` to be completed."""
+    answers = Answers(app)
+    server = _server(answers)
     ended = anyio.Event()
 
     async def serve() -> None:
@@ -115,9 +123,12 @@ async def serve_http(app: Starlette, listener: socket.socket) -> None:
             await ended.wait()
         finally:
             server.handle_exit(signal.SIGTERM, None)
+            with anyio.move_on_after(LAST_SECONDS, shield=True):
+                await ended.wait()
+            answers.stop()
 
 
-def _server(app: Starlette) -> uvicorn.Server:
+def _server(app: Answers) -> uvicorn.Server:
     import uvicorn
 
     class Server(uvicorn.Server):
