@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -48,11 +48,14 @@ class Call:
     Attributes:
         endpoint: As in the API's paths; also the path below the base URL unless `url` is set.
         model: The model asked for, if any.
-        payload: A JSON body; a call with neither body is a GET, which costs nothing.
+        payload: A JSON body; a call with neither body is a GET, which costs nothing, unless `verb` says otherwise.
         form: A multipart body.
         key: The Idempotency-Key.
         accept: The Accept header.
         url: The whole address, when it is not below the base URL.
+        verb: The HTTP method, where the body does not tell it: DELETE, or a POST that has none.
+        path: The path below the base URL with its query, where `endpoint` is only its name.
+        headers: Further headers, such as OpenAI-Beta.
     """
 
     endpoint: str
@@ -62,10 +65,15 @@ class Call:
     key: str = ""
     accept: str = "application/json"
     url: str = ""
+    verb: str = ""
+    path: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def method(self) -> str:
-        """GET without a body, POST with one."""
+        """What `verb` says; else GET without a body, POST with one."""
+        if self.verb:
+            return self.verb
         return "GET" if self.payload is None and self.form is None else "POST"
 
     def keyed(self, key: str) -> "Call":
@@ -163,6 +171,7 @@ class Wire:
 
     async def _request(self, http: "httpx.AsyncClient", call: Call, secret: str) -> "httpx.Request":
         headers = {"Authorization": f"Bearer {secret}", "Accept": call.accept, "User-Agent": f"mtu-mcp/{__version__}"}
+        headers |= call.headers
         if call.key:
             headers["Idempotency-Key"] = call.key
         content: bytes | AsyncIterator[bytes] | None = None
@@ -173,7 +182,7 @@ class Wire:
         elif call.payload is not None:
             headers["Content-Type"] = "application/json"
             content = _written(call.payload)
-        url = call.url or f"{self._settings.base_url}/{call.endpoint}"
+        url = call.url or f"{self._settings.base_url}/{call.path or call.endpoint}"
         timeout = {"connect": CONNECT_SECONDS, "read": self._patience(call), "write": self._settings.timeout}
         return http.build_request(
             call.method, url, headers=headers, content=content, extensions={"timeout": timeout | {"pool": 60.0}}
