@@ -9,7 +9,7 @@ import anyio.to_thread
 
 from mtu_mcp.app import current_app
 from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec
-from mtu_mcp.errors import LimitExceeded, NotFound
+from mtu_mcp.errors import LimitExceeded, MtuError, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,16 +79,19 @@ def _read(library: Library, name: str) -> bytes:
 
 async def _complete_conversation(typed: str, given: Mapping[str, str]) -> list[str]:
     del given
-    return list(await current_app().records.conversations.names(typed))
+    try:
+        return list(await current_app().records.conversations.names(typed))
+    except MtuError:  # typing a name must not fail; reading the list says what is wrong
+        return []
 
 
 async def _complete_media(typed: str, given: Mapping[str, str]) -> list[str]:
     del given
-    return [
-        one.name
-        for one in await anyio.to_thread.run_sync(current_app().library.list)
-        if typed.casefold() in one.name.casefold()
-    ]
+    try:
+        files = await anyio.to_thread.run_sync(current_app().library.list)
+    except MtuError:
+        return []
+    return [one.name for one in files if typed.casefold() in one.name.casefold()]
 
 
 def _json(value: Any) -> Content:

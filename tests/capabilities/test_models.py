@@ -1,0 +1,108 @@
+"""`list_models` and the resources beside it: what there is, what it can do and costs."""
+
+import json
+from typing import Any
+
+import pytest
+from mcp import MCPError
+from mcp.types import ResourceTemplateReference
+
+from capabilities.material import answered, call, refused
+from connections import MEMORY, connect, text_of
+from mtu_mcp.sandbox import Options, Sandbox
+
+Environ = dict[str, str]
+
+
+async def read(client: Any, uri: str) -> Any:
+    return json.loads((await client.read_resource(uri)).contents[0].text)
+
+
+async def test_the_list_is_the_gateways_own_with_what_is_known_of_each(environ: Environ) -> None:
+    """OpenAI API reference, list models; our promise: live, with abilities, limits and prices."""
+    async with connect(MEMORY, environ) as client:
+        result = await call(client, "list_models")
+    data: Any = result.structured_content
+    omni = next(row for row in data["models"] if row["name"] == "qwen-omni-turbo")
+    assert data["live"] is True
+    assert data["total"] == len(data["models"])
+    assert "omni" in omni["can"]
+    assert omni["context"] == 32_768
+    assert omni["cny_per_1k"]["text in"] == 0.0004
+    assert all(f"- {row['name']}" in text_of(result) for row in data["models"])
+
+
+async def test_it_is_narrowed_by_ability_and_name_and_names_the_default(environ: Environ) -> None:
+    """Our promise."""
+    async with connect(MEMORY, environ) as client:
+        result = await call(client, "list_models", can="image")
+        named = await call(client, "list_models", name="OMNI-FLASH")
+        none = await answered(client, "list_models", name="没有")
+    data: Any = result.structured_content
+    assert data["default"] == "gpt-image-1.5"
+    assert "Without a model, gpt-image-1.5 is used." in text_of(result)
+    assert all("image" in row["can"] for row in data["models"])
+    assert all("omni-flash" in row["name"] for row in named.structured_content["models"])
+    assert none == "No model fits."
+
+
+async def test_a_gateway_that_cannot_list_is_answered_with_the_known_models_and_why(
+    environ: Environ, gateway: Sandbox
+) -> None:
+    """Our promise: it always answers, and tells the truth about where the list comes from."""
+    gateway.arm("502-html", "/models", times=9)
+    async with connect(MEMORY, {**environ, "MTU_MAX_RETRIES": "0"}) as client:
+        result = await call(client, "list_models")
+    data: Any = result.structured_content
+    assert data["live"] is False
+    assert data["models"]
+    assert "502 Bad Gateway" in text_of(result)
+
+
+async def test_long_lists_are_cut_and_say_so(environ: Environ) -> None:
+    """Our promise: 100 rows; gateways list hundreds."""
+    with Sandbox(Options(models=tuple(f"model-{number}" for number in range(130)))) as many:
+        async with connect(MEMORY, {**environ, "MTU_BASE_URL": many.base_url}) as client:
+            result = await call(client, "list_models")
+    assert "Shown: 100 of 130" in text_of(result)
+    assert result.structured_content["total"] == 130
+
+
+async def test_a_wrong_ability_is_refused_with_the_right_ones(environ: Environ) -> None:
+    """Our promise: an error heals."""
+    async with connect(MEMORY, environ) as client:
+        assert "'omni'" in await refused(client, "list_models", can="fly")
+
+
+async def test_models_and_prices_are_resources(environ: Environ) -> None:
+    """MCP specification, resources."""
+    async with connect(MEMORY, environ) as client:
+        models = await read(client, "mtu://models")
+        prices = await read(client, "mtu://prices")
+    assert models["live"] is True
+    assert {"gpt-4o", "acme/tiny:free"} <= {row["name"] for row in models["models"]}
+    assert prices["qwen-omni-turbo"]["text in"] == 0.0004
+    assert "source" in prices["qwen-omni-turbo"]
+
+
+@pytest.mark.parametrize("address", ["acme/tiny:free", "acme%2Ftiny%3Afree"])
+async def test_one_model_is_read_by_its_name_even_with_a_vendor_in_it(environ: Environ, address: str) -> None:
+    """RFC 6570, reserved expansion: names hold slashes and colons."""
+    async with connect(MEMORY, environ) as client:
+        one = await read(client, f"mtu://models/{address}")
+    assert one["name"] == "acme/tiny:free"
+
+
+async def test_a_model_that_is_not_there_is_answered_with_the_nearest(environ: Environ) -> None:
+    """MCP specification, resources: an unknown resource is an error; our promise: with near names."""
+    async with connect(MEMORY, environ) as client:
+        with pytest.raises(MCPError, match="gpt-4o"):
+            await client.read_resource("mtu://models/gpt4o")
+
+
+async def test_model_names_complete(environ: Environ) -> None:
+    """MCP specification, completion."""
+    template = ResourceTemplateReference(type="ref/resource", uri="mtu://models/{+model}")
+    async with connect(MEMORY, environ) as client:
+        given = await client.complete(template, {"name": "model", "value": "OMNI-FLASH"})
+    assert "qwen3-omni-flash" in given.completion.values
