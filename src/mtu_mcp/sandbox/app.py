@@ -17,9 +17,23 @@ from mtu_mcp.sandbox.desk import Desk, Options, desk_of
 from mtu_mcp.sandbox.edge import Edge
 from mtu_mcp.sandbox.refusals import Refusal, not_offered
 
-_FAMILIES = ("control", "models", "chat", "responses", "baidu", "images", "audio")
+_FAMILIES = (
+    "control",
+    "models",
+    "chat",
+    "responses",
+    "baidu",
+    "images",
+    "audio",
+    "files",
+    "embeddings",
+    "moderations",
+    "speech",
+)
 _UNIMPLEMENTED = ("/v1/images/variations", "/v1/files", "/v1/fine-tunes")
 """What New API answers with 501 although it is documented."""
+_UNROUTED = ("/v1/batches",)
+"""What New API has no route for."""
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -40,6 +54,8 @@ def create_app(options: Options | None = None, desk: Desk | None = None) -> Star
     if desk.dialect == "new-api":
         for path in _UNIMPLEMENTED:
             routes += [Route(each, refuse_unimplemented, methods=_METHODS) for each in (path, path + "/{rest:path}")]
+        for path in _UNROUTED:
+            routes += [Route(each, refuse_unknown, methods=_METHODS) for each in (path, path + "/{rest:path}")]
     for family in _FAMILIES:
         routes += importlib.import_module(f"mtu_mcp.sandbox.{family}").ROUTES
     routes.append(Route("/{rest:path}", refuse_unknown, methods=_METHODS))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from mtu_mcp.sandbox.faults import Faults
+from mtu_mcp.sandbox.filing import Filing
 from mtu_mcp.sandbox.journal import Entry, Journal
 from mtu_mcp.sandbox.refusals import Dialect, Refusal, model_missing
 from mtu_mcp.sandbox.roster import Model, Roster
@@ -37,6 +38,8 @@ class Options:
     `keys` empty: any bearer token is accepted but `sk-wrong` (401) and `sk-broke` (no quota). `without`: endings of
     paths answered as such gateways answer what they lack. `models`: names offered; empty means all that are known.
     `omni_audio` False allows `modalities` `["text"]` only, as some gateways do. `pace`: seconds between chunks.
+    `parse_polls`, `parse_seconds`: how long a document is parsed. `batch_polls`: polls in which a batch takes a step; 0
+    leaves stepping to POST /sandbox/batches/step. `file_bytes`: a lower limit than the documented ones; 0 is none.
     """
 
     dialect: Dialect = "openai"
@@ -45,6 +48,10 @@ class Options:
     models: tuple[str, ...] = ()
     omni_audio: bool = True
     pace: float = 0.0
+    parse_polls: int = 0
+    parse_seconds: float = 0.0
+    batch_polls: int = 1
+    file_bytes: int = 0
     clock: Callable[[], float] = time.time
 
 
@@ -56,6 +63,7 @@ class Desk:
     journal: Journal = field(default_factory=Journal)
     faults: Faults = field(default_factory=Faults)
     roster: Roster = field(init=False)
+    files: Filing = field(init=False)
     base_url: str = ""
     memory: dict[str, list[dict[str, Any]]] = field(default_factory=dict[str, list[dict[str, Any]]])
     """Messages of stored responses, by id."""
@@ -65,6 +73,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.roster = Roster(self.options.models)
+        self.files = Filing(self.new_id, self.options.clock, self.options.dialect)
 
     @property
     def dialect(self) -> Dialect:
