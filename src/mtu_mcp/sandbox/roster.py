@@ -60,6 +60,7 @@ KNOWN: tuple[Model, ...] = (
     *_models("whisper-1", "openai", "openai", "transcribe translate", (0, 0)),
     *_models("gpt-4o-transcribe gpt-4o-mini-transcribe", "openai", "openai", "transcribe", (16_000, 2_000)),
     *_models("gpt-4o-transcribe-diarize", "openai", "openai", "transcribe", (16_000, 2_000)),
+    *_models("gpt-4o-mini-tts tts-1 tts-1-hd", "openai", "openai", "speech", (0, 0)),
     *_models("qwen-plus qwen-turbo qwen-flash", "alibaba", "qwen", "chat", (131_072, 16_384), "thinks json-schema"),
     *_models("qwen-max", "alibaba", "qwen", "chat", (32_768, 8_192)),
     *_models("qwen3-max", "alibaba", "qwen", "chat", (262_144, 65_536)),
@@ -86,6 +87,13 @@ KNOWN: tuple[Model, ...] = (
     ),
     *_models("qwen3.5-omni-plus qwen3.5-omni-flash", "alibaba", "omni", "chat omni", (262_144, 65_536), "stream-only"),
     *_models("jina-deepsearch-v1", "jina", "jina", "chat deepsearch", (1_000_000, 16_384)),
+    *_models(
+        "text-embedding-3-small text-embedding-3-large text-embedding-ada-002", "openai", "openai", "embed", (8_192, 0)
+    ),
+    *_models("text-embedding-v1 text-embedding-v2", "alibaba", "qwen", "embed", (2_048, 0)),
+    *_models("text-embedding-v3 text-embedding-v4", "alibaba", "qwen", "embed", (8_192, 0)),
+    *_models("omni-moderation-latest omni-moderation-2024-09-26", "openai", "openai", "moderate", (0, 0)),
+    *_models("text-moderation-latest text-moderation-stable", "openai", "openai", "moderate", (0, 0)),
     *_models("acme/tiny:free", "acme", "openai", "chat", (8_192, 2_048)),
 )
 ALIASES = {
