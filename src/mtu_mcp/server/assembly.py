@@ -10,8 +10,9 @@ from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from mcp.server.mcpserver.tools import Tool
+from mcp.shared.exceptions import MCPError
 from mcp.shared.uri_template import UriTemplate
-from mcp.types import Completion, PromptReference, ResourceTemplateReference, ToolAnnotations
+from mcp.types import INVALID_PARAMS, Completion, PromptReference, ResourceTemplateReference, ToolAnnotations
 
 import mtu_mcp
 from mtu_mcp.capabilities import INSTRUCTIONS, capabilities
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
     from mcp.shared._stream_protocols import ReadStream, WriteStream
     from mcp.shared.message import SessionMessage
-    from mcp.types import CallToolResult, CompletionArgument, CompletionContext, InputRequiredResult
+    from mcp.types import CallToolResult, CompletionArgument, CompletionContext, GetPromptResult, InputRequiredResult
     from pydantic import AnyUrl
 
     from mtu_mcp.app import App
@@ -76,11 +77,11 @@ class MtuServer(MCPServer[Any]):
         Raises:
             ToolError: The tool or one of the arguments is not there, or the call failed.
         """
-        spec, tool = self._specs.get(name), self._tool_manager.get_tool(name)
-        if spec is None or tool is None:
-            raise ToolError(f"There is no tool {name[:80]!r}. The tools are: {', '.join(self._specs)}.")
-        check_arguments(spec.fn, set(tool.parameters.get("properties", {})), arguments)
         try:
+            spec, tool = self._specs.get(name), self._tool_manager.get_tool(name)
+            if spec is None or tool is None:
+                raise ToolError(f"There is no tool {name[:80]!r}. The tools are: {', '.join(self._specs)}.")
+            check_arguments(spec.fn, set(tool.parameters.get("properties", {})), arguments)
             return await super().call_tool(name, arguments, context)
         except ToolError as error:
             raise explained(name, error) from error
@@ -98,6 +99,18 @@ class MtuServer(MCPServer[Any]):
         spec, arguments = self._find(str(uri))
         content = await guard_resource(str(uri), lambda: spec.fn(**arguments))
         return [ReadResourceContents(content=content.data, mime_type=content.mime)]
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        """Render a prompt.
+
+        Raises:
+            MCPError: There is no such prompt; the SDK would answer an internal error and log a traceback.
+        """
+        if self._prompt_manager.get_prompt(name) is None:
+            raise MCPError(INVALID_PARAMS, f"There is no prompt {name[:80]!r}.")
+        return await super().get_prompt(name, arguments, context)
 
     def _find(self, uri: str) -> tuple[ResourceSpec, dict[str, Any]]:
         if uri in self._fixed:

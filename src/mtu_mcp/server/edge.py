@@ -13,12 +13,12 @@ from typing import Any
 
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError, UnexpectedToolError
 from mcp.shared.exceptions import MCPError
-from mcp.types import CallToolResult, EmbeddedResource, TextContent, TextResourceContents
+from mcp.types import INVALID_PARAMS, CallToolResult, EmbeddedResource, ResourceLink, TextContent, TextResourceContents
 from pydantic import ValidationError
 
 from mtu_mcp.app import current_app
 from mtu_mcp.capabilities._spec import Content
-from mtu_mcp.errors import MtuError, NotFound
+from mtu_mcp.errors import BadInput, MtuError, NotFound
 from mtu_mcp.server.logs import hide
 
 logger = logging.getLogger(__name__)
@@ -50,12 +50,15 @@ async def guard_resource(uri: str, read: Callable[[], Awaitable[Content]]) -> Co
 
     Raises:
         ResourceNotFoundError: There is no such conversation, model or file.
+        MCPError: The address cannot be right, or names what is too large to be read.
         ResourceError: Anything else.
     """
     try:
         content = await read()
     except NotFound as error:
         raise ResourceNotFoundError(hide_key(str(error))) from error
+    except BadInput as error:
+        raise MCPError(INVALID_PARAMS, hide_key(str(error)), {"uri": uri}) from error
     except MtuError as error:
         raise ResourceError(hide_key(str(error))) from error
     except (MCPError, ResourceError):
@@ -96,6 +99,8 @@ def redacted(result: CallToolResult) -> CallToolResult:
     for block in result.content:
         if isinstance(block, TextContent):
             block.text = hide_key(block.text)
+        elif isinstance(block, ResourceLink):
+            block.name, block.uri = hide_key(block.name), hide_key(block.uri)
         elif isinstance(block, EmbeddedResource) and isinstance(block.resource, TextResourceContents):
             block.resource.text = hide_key(block.resource.text)
     if result.structured_content is not None:
@@ -109,7 +114,7 @@ def _hide_in(value: Any) -> Any:
     if isinstance(value, list):
         return [_hide_in(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, dict):
-        return {key: _hide_in(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+        return {_hide_in(key): _hide_in(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
     return value
 
 

@@ -1,15 +1,17 @@
 """What wraps every message: the App is bound, and a tool call gets its own scope.
 
 The scope collects what the call spends upstream and carries its progress back; it is opened here, once, so that no
-tool can forget to count.
+tool can forget to count. And the handshake says of the lists what the 2026-07-28 protocol says: that their changes
+are announced; the SDK leaves that out, and hosts of the older era then never look again.
 """
 
-from typing import Any
+from typing import Any, cast
 
 from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 
 from mtu_mcp.app import App, bind_app
 from mtu_mcp.gateway import open_scope
+from mtu_mcp.server.edge import hide_key
 from mtu_mcp.server.progress import Reporter
 
 
@@ -18,9 +20,24 @@ def bound_to(app: App) -> ServerMiddleware[Any]:
 
     async def bind(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         bind_app(app)
+        if ctx.method == "initialize":
+            return _announcing(await call_next(ctx))
         if ctx.method != "tools/call":
             return await call_next(ctx)
-        with open_scope(Reporter(ctx.session.report_progress)):
+
+        async def report(done: float, total: float | None, message: str | None) -> None:
+            await ctx.session.report_progress(done, total, hide_key(message) if message else message)
+
+        with open_scope(Reporter(report)):
             return await call_next(ctx)
 
     return bind
+
+
+def _announcing(result: HandlerResult) -> HandlerResult:
+    if isinstance(result, dict):
+        offered = cast("dict[str, dict[str, Any]]", result.get("capabilities", {}))
+        for kind in ("tools", "resources", "prompts"):
+            if kind in offered:
+                offered[kind]["listChanged"] = True
+    return result
