@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from mtu_mcp.gateway.chat import ChatAnswer, ChatRequest
     from mtu_mcp.gateway.citations import Citation
     from mtu_mcp.gateway.client import Gateway
+    from mtu_mcp.gateway.embeddings import EmbeddingRequest, Embeddings
     from mtu_mcp.gateway.exchange import Exchange, Progress, Scope, current_scope, open_scope
     from mtu_mcp.gateway.images import ImageEdit, ImageRequest, ImagesAnswer, ImageVariation, MadeImage
     from mtu_mcp.gateway.models import ModelEntry
+    from mtu_mcp.gateway.moderations import Moderation, ModerationRequest, Verdict
     from mtu_mcp.gateway.responses import ResponsesAnswer, ResponsesRequest
     from mtu_mcp.gateway.search import BaiduAnswer, BaiduSearch, SearchHit
     from mtu_mcp.gateway.toolcalls import ToolCall
@@ -29,6 +31,8 @@ __all__ = [
     "ChatAnswer",
     "ChatRequest",
     "Citation",
+    "EmbeddingRequest",
+    "Embeddings",
     "Exchange",
     "Gateway",
     "ImageEdit",
@@ -37,6 +41,8 @@ __all__ = [
     "ImagesAnswer",
     "MadeImage",
     "ModelEntry",
+    "Moderation",
+    "ModerationRequest",
     "Progress",
     "ResponsesAnswer",
     "ResponsesRequest",
@@ -48,6 +54,7 @@ __all__ = [
     "TranscriptionRequest",
     "Upload",
     "Usage",
+    "Verdict",
     "current_scope",
     "open_scope",
 ]
@@ -60,6 +67,8 @@ _HOMES: Final = {
     "ChatAnswer": "chat",
     "ChatRequest": "chat",
     "Citation": "citations",
+    "EmbeddingRequest": "embeddings",
+    "Embeddings": "embeddings",
     "Exchange": "exchange",
     "Gateway": "client",
     "ImageEdit": "images",
@@ -68,6 +77,8 @@ _HOMES: Final = {
     "ImagesAnswer": "images",
     "MadeImage": "images",
     "ModelEntry": "models",
+    "Moderation": "moderations",
+    "ModerationRequest": "moderations",
     "Progress": "exchange",
     "ResponsesAnswer": "responses",
     "ResponsesRequest": "responses",
@@ -79,6 +90,7 @@ _HOMES: Final = {
     "TranscriptionRequest": "audio",
     "Upload": "uploads",
     "Usage": "usage",
+    "Verdict": "moderations",
     "current_scope": "exchange",
     "open_scope": "exchange",
 }

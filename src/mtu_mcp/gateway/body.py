@@ -81,16 +81,17 @@ class Body:
                 parts.append(packet)
         return b"".join(parts)
 
-    async def json(self, expected: tuple[str, ...]) -> Any:
+    async def json(self, expected: tuple[str, ...], limit: int = JSON_LIMIT) -> Any:
         """Read a JSON answer.
 
         Args:
             expected: Keys of a real answer; see `complaints.reported`.
+            limit: The most bytes that are read.
 
         Raises:
             UpstreamError: It is an error, a web page, or cannot be read.
         """
-        data = await self.read()
+        data = await self.read(limit)
         try:
             # A picture is megabytes of base64: parsing it here would hold up every other call.
             parsed = await anyio.to_thread.run_sync(loads, data) if len(data) > _BIG else loads(data)

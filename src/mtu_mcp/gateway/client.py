@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
     from mtu_mcp.gateway.audio import Transcript, TranscriptionRequest
     from mtu_mcp.gateway.chat import ChatAnswer, ChatRequest
+    from mtu_mcp.gateway.embeddings import EmbeddingRequest, Embeddings
     from mtu_mcp.gateway.images import ImageEdit, ImageRequest, ImagesAnswer, ImageVariation
     from mtu_mcp.gateway.models import ModelEntry
+    from mtu_mcp.gateway.moderations import Moderation, ModerationRequest
     from mtu_mcp.gateway.responses import ResponsesAnswer, ResponsesRequest
     from mtu_mcp.gateway.search import BaiduAnswer, BaiduSearch
     from mtu_mcp.gateway.wire import Wire
@@ -123,6 +125,18 @@ class Gateway:
         from mtu_mcp.gateway import models
 
         return await models.retrieve(self._wire, model)
+
+    async def embed(self, request: "EmbeddingRequest") -> "Embeddings":
+        """Turn texts into vectors."""
+        from mtu_mcp.gateway import embeddings
+
+        return await embeddings.embed(self._wire, request)
+
+    async def moderate(self, request: "ModerationRequest") -> "Moderation":
+        """Judge texts or a picture by categories of harm."""
+        from mtu_mcp.gateway import moderations
+
+        return await moderations.moderate(self._wire, request)
 
     async def search_baidu(self, request: "BaiduSearch") -> "BaiduAnswer":
         """Search with Baidu; NotOffered where the gateway has no such path."""
