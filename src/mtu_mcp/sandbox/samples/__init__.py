@@ -11,6 +11,9 @@ How each was made, all by free programs:
 - `RECORDING_MP3`: the same at 24 kbit/s by LAME; the words are in the ID3v2 comment.
 - `RECORDING_ZH`: espeak-ng, voice cmn, one sentence, 8 kHz mono, its words in the comment.
 - `VIDEO`: 45 painted frames (the boat crosses the sea in 3 s), 320x240, H.264 baseline, with a wavering tone in AAC, by ffmpeg.
+- `SYLLABLES`: the tones of `phonation`, 13 voices by 3 vowels, 85 ms each at 24 kHz, as frames of MP3 (LAME, 24 kbit/s, no bit
+  reservoir), AAC (ffmpeg) and Opus (libopus, low delay): for each format the number of entries, then the frames of each with their
+  lengths, the first entry being one silent frame. `recordings` puts speech together from them.
 """
 
 from pathlib import Path
@@ -23,6 +26,7 @@ RECORDING = _HERE / "recording.wav"
 RECORDING_MP3 = _HERE / "recording.mp3"
 RECORDING_ZH = _HERE / "recording-zh.wav"
 VIDEO = _HERE / "video.mp4"
+SYLLABLES = _HERE / "syllables.bin"
 
 RECORDING_WORDS = (
     "Good morning, and welcome to the library. The reading room opens at nine. Please return every book by Friday."
