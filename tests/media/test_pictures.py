@@ -125,6 +125,13 @@ def test_comments_and_what_follows_the_picture_are_left_out():
     assert b"SECRET" not in strip_metadata(png, kind_of(png))
 
 
+def test_a_picture_cut_short_is_cleaned_as_far_as_it_goes():
+    """Our promise: damage is no way for a place to slip through."""
+    data = private("JPEG")
+    clean = strip_metadata(data[:-20], kind_of(data))
+    assert b"SECRETMAKER" not in clean
+
+
 def test_a_colour_profile_stays():
     """Without it the colours change."""
     from PIL import ImageCms

@@ -91,7 +91,8 @@ class Library:
         """The newest `LISTED` files, newest first; sidecars and hidden files are not told. Blocking."""
         found = self._entries()
         newest = sorted(found, key=lambda name: (found[name].st_mtime_ns, name), reverse=True)
-        return [self._describe(name, found[name]) for name in newest if not _is_sidecar(name, found)][:LISTED]
+        told = [name for name in newest if not _is_sidecar(name, found)][:LISTED]
+        return [self._describe(name, found[name]) for name in told]
 
     def find(self, name: str) -> Saved:
         """The file of that very name. Blocking.

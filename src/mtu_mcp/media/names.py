@@ -116,8 +116,16 @@ def looks_windows(text: str) -> bool:
 
 def inside_windows(path: str, folder: str) -> bool:
     """Whether a Windows path lies in a folder, by text alone: any case, any slash, `..` undone."""
-    low, high = (ntpath.normcase(ntpath.normpath(_plain(name))) for name in (folder, path))
+    low, high = (ntpath.normcase(ntpath.normpath(without_prefix(name))) for name in (folder, path))
     return high == low or high.startswith(low.rstrip("\\") + "\\")
+
+
+def without_prefix(path: str) -> str:
+    """A Windows path as the system tells it, without the prefix that text from outside may never have."""
+    path = path.replace("/", "\\")
+    if path.upper().startswith("\\\\?\\UNC\\"):
+        return "\\\\" + path[8:]
+    return path.removeprefix("\\\\?\\")
 
 
 def safe_stem(title: str, limit: int) -> str:
@@ -173,11 +181,3 @@ def _part_flaw(part: str) -> str:
     if part[-1] in " .":
         return "a part of it ends in a dot or a space"
     return "it is a device's name" if part.partition(".")[0].rstrip(" ").upper() in _DEVICES else ""
-
-
-def _plain(path: str) -> str:
-    # The disk answers long names with this prefix; text from outside never gets this far with it.
-    path = path.replace("/", "\\")
-    if path.upper().startswith("\\\\?\\UNC\\"):
-        return "\\\\" + path[8:]
-    return path.removeprefix("\\\\?\\")

@@ -2,16 +2,17 @@
 
 Between a check and an open, a folder on the way can be swapped for a link. Where the system can open relative to
 an open folder (Linux, macOS), every step from the allowed folder down is opened without following links, so there
-is no moment to use. Elsewhere (Windows) the opened file's identity is compared with the path's before and
-after. A file is never opened before it is known to be regular: opening a device can already do something.
+is no moment to use. Elsewhere (Windows) the system is asked, after opening, where the opened file really is.
+A file is never opened before it is known to be regular: opening a device can already do something.
 """
 
 import os
 import stat
+import sys
 from typing import BinaryIO, Final
 
 from mtu_mcp.errors import NotFound, PathNotAllowed, StorageError
-from mtu_mcp.media.names import quote
+from mtu_mcp.media.names import quote, without_prefix
 
 CAN_WALK: Final = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW") and hasattr(os, "O_DIRECTORY")
 
@@ -80,15 +81,29 @@ def _compare(path: str) -> int:
     _require_regular(seen, path)
     descriptor = _same(os.open(path, _READ), seen, path)
     try:
-        real = os.path.realpath(path)
-        moved = os.path.normcase(real) != os.path.normcase(path) or not os.path.samestat(os.lstat(path), seen)
+        real = _where(descriptor) or os.path.realpath(path)
+        if os.path.normcase(real) != os.path.normcase(path) or not os.path.samestat(os.lstat(path), seen):
+            raise _changed(path)
     except BaseException:
         os.close(descriptor)
         raise
-    if moved:
-        os.close(descriptor)
-        raise _changed(path)
     return descriptor
+
+
+def _where(descriptor: int) -> str:
+    """The real path of an open file, as the system knows it; empty where it does not tell."""
+    if sys.platform == "win32":
+        import ctypes
+        import msvcrt
+
+        buffer = ctypes.create_unicode_buffer(32_768)
+        handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
+        length = ctypes.windll.kernel32.GetFinalPathNameByHandleW(handle, buffer, len(buffer), 0)
+        return without_prefix(buffer.value) if 0 < length < len(buffer) else ""
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115  a path of the kernel's, not of the disk's
+    except OSError:
+        return ""
 
 
 def _same(descriptor: int, seen: os.stat_result, shown: str) -> int:

@@ -69,9 +69,8 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
         end = offset + 2 + struct.unpack_from(">H", data, offset + 2)[0]
         if marker == 0xDA:
             following = _SCAN_MARKER.search(data, end)
-            if following is None:
-                raise ValueError("no end")
-            end = following.start()
+            # Without an end the picture was cut short; what is left of it is still cleaned.
+            end = following.start() if following else len(data)
         if end > len(data) or end < offset + 4:
             raise ValueError("cut short")
         yield marker, data[offset:end]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MAX_PIXELS: Final = 64_000_000
 """Pixels decoded at most: beyond any camera phone's usual picture, 256 MB as RGBA."""
+_MAX_BYTES: Final = 100_000_000
 _FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 _MIMES: Final = {"JPEG": "image/jpeg", "PNG": "image/png"}
 
@@ -79,7 +80,10 @@ def _read(path: Path) -> bytes:
     from mtu_mcp.media.opening import open_inside
 
     with open_inside(str(path.parent), path.name) as stream:
-        return stream.read()
+        data = stream.read(_MAX_BYTES + 1)
+    if len(data) > _MAX_BYTES:
+        raise ValueError("too large to show")
+    return data
 
 
 def _shrunk(image: "Image.Image", side: int) -> "Image.Image":

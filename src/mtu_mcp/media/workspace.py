@@ -125,7 +125,7 @@ class Workspace:
                 raise self._outside(text)
             status = os.lstat(real)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise self._missing(text, [Path(os.path.realpath(path)).parent]) from error
+            raise self._missing(text, [Path(path).parent]) from error
         except PermissionError as error:
             raise PathNotAllowed(
                 f"{names.quote(text)} may not be read by this user.", advice="Change its permissions."
@@ -183,8 +183,15 @@ class Workspace:
                     return folder, str(path.relative_to(parent))
         return None
 
+    def _holds(self, folder: Path) -> bool:
+        try:
+            return self._place(os.path.realpath(folder)) is not None
+        except (OSError, ValueError):
+            return False  # swapped while it was resolved
+
     def _outside(self, text: str) -> "_Outside":
-        shown = ", ".join(names.quote(str(folder)) for folder in self.folders)
+        shown = ", ".join(names.quote(str(folder)) for folder in self.folders[:5])
+        shown += f" and {len(self.folders) - 5} more" if len(self.folders) > 5 else ""
         return _Outside(
             f"{names.quote(text)} is outside the folders this call may read: {shown}.",
             advice=f"{_MORE} Ask the user to add a folder there, or to copy the file.",
@@ -194,7 +201,7 @@ class Workspace:
         import difflib
 
         wanted = text.replace("\\", "/").rstrip("/").rpartition("/")[2]
-        inside = [parent for parent in parents if self._place(str(parent / "x"))]
+        inside = [parent for parent in parents if self._holds(parent)]
         entries = [name for parent in inside for name in _entries(parent)]
         lower = {name.lower(): name for name in entries}
         near = [lower[name] for name in difflib.get_close_matches(wanted.lower(), lower, n=3, cutoff=0.6)]
