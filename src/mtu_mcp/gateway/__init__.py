@@ -10,20 +10,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from mtu_mcp.gateway.arguments import check_arguments
     from mtu_mcp.gateway.audio import Segment, Transcript, TranscriptionRequest
     from mtu_mcp.gateway.chat import ChatAnswer, ChatRequest
     from mtu_mcp.gateway.citations import Citation
     from mtu_mcp.gateway.client import Gateway
     from mtu_mcp.gateway.embeddings import EmbeddingRequest, Embeddings
     from mtu_mcp.gateway.exchange import Exchange, Progress, Scope, current_scope, open_scope
+    from mtu_mcp.gateway.files import FileEntry, FilePage
     from mtu_mcp.gateway.images import ImageEdit, ImageRequest, ImagesAnswer, ImageVariation, MadeImage
     from mtu_mcp.gateway.models import ModelEntry
     from mtu_mcp.gateway.moderations import Moderation, ModerationRequest, Verdict
+    from mtu_mcp.gateway.operations import Invocation, Operation, Outcome, all_operations
     from mtu_mcp.gateway.responses import ResponsesAnswer, ResponsesRequest
     from mtu_mcp.gateway.search import BaiduAnswer, BaiduSearch, SearchHit
     from mtu_mcp.gateway.toolcalls import ToolCall
     from mtu_mcp.gateway.uploads import Upload
     from mtu_mcp.gateway.usage import Usage
+    from mtu_mcp.gateway.voice import SpeechRequest, SpokenAnswer
 
 __all__ = [
     "BaiduAnswer",
@@ -34,27 +38,36 @@ __all__ = [
     "EmbeddingRequest",
     "Embeddings",
     "Exchange",
+    "FileEntry",
+    "FilePage",
     "Gateway",
     "ImageEdit",
     "ImageRequest",
     "ImageVariation",
     "ImagesAnswer",
+    "Invocation",
     "MadeImage",
     "ModelEntry",
     "Moderation",
     "ModerationRequest",
+    "Operation",
+    "Outcome",
     "Progress",
     "ResponsesAnswer",
     "ResponsesRequest",
     "Scope",
     "SearchHit",
     "Segment",
+    "SpeechRequest",
+    "SpokenAnswer",
     "ToolCall",
     "Transcript",
     "TranscriptionRequest",
     "Upload",
     "Usage",
     "Verdict",
+    "all_operations",
+    "check_arguments",
     "current_scope",
     "open_scope",
 ]
@@ -70,27 +83,36 @@ _HOMES: Final = {
     "EmbeddingRequest": "embeddings",
     "Embeddings": "embeddings",
     "Exchange": "exchange",
+    "FileEntry": "files",
+    "FilePage": "files",
     "Gateway": "client",
     "ImageEdit": "images",
     "ImageRequest": "images",
     "ImageVariation": "images",
     "ImagesAnswer": "images",
+    "Invocation": "operations",
     "MadeImage": "images",
     "ModelEntry": "models",
     "Moderation": "moderations",
     "ModerationRequest": "moderations",
+    "Operation": "operations",
+    "Outcome": "operations",
     "Progress": "exchange",
     "ResponsesAnswer": "responses",
     "ResponsesRequest": "responses",
     "Scope": "exchange",
     "SearchHit": "search",
     "Segment": "audio",
+    "SpeechRequest": "voice",
+    "SpokenAnswer": "voice",
     "ToolCall": "toolcalls",
     "Transcript": "audio",
     "TranscriptionRequest": "audio",
     "Upload": "uploads",
     "Usage": "usage",
     "Verdict": "moderations",
+    "all_operations": "operations",
+    "check_arguments": "arguments",
     "current_scope": "exchange",
     "open_scope": "exchange",
 }

@@ -47,6 +47,11 @@ class Body:
         self._packets = response.aiter_bytes()
         self._head: list[bytes] = []
 
+    @property
+    def media_type(self) -> str:
+        """What the gateway says the bytes are, in small letters, without parameters; empty when it says nothing."""
+        return self._type.partition(";")[0].strip()
+
     async def form(self) -> BodyForm:
         """Look at the first bytes and say what they begin."""
         said_events = "event-stream" in self._type
@@ -80,6 +85,10 @@ class Body:
                     raise BadAnswer(f"The gateway's answer is larger than {limit:,} bytes, the most that is read.")
                 parts.append(packet)
         return b"".join(parts)
+
+    def is_page(self, data: bytes) -> bool:
+        """Whether these bytes of it are a web page that nobody asked for."""
+        return "html" in self._type and data.lstrip()[:15].lower().startswith((b"<!doctype", b"<html"))
 
     async def json(self, expected: tuple[str, ...], limit: int = JSON_LIMIT) -> Any:
         """Read a JSON answer.
@@ -135,6 +144,20 @@ class Body:
                         raise failures.from_complaint(self.asked, complaint, self.request_id)
                     if raw:
                         yield raw
+
+    async def packets(self, limit: int = STREAM_LIMIT) -> AsyncGenerator[bytes]:
+        """Give the bytes as they come, whatever they are.
+
+        Raises:
+            UpstreamError: The connection broke, or there are more than `limit` of them.
+        """
+        size = 0
+        async with aclosing(self._stream()) as packets:
+            async for packet in packets:
+                size += len(packet)
+                if size > limit:
+                    raise BadAnswer(f"The gateway's answer is larger than {limit:,} bytes, the most that is read.")
+                yield packet
 
     async def drain(self) -> None:
         """Read what follows the end of a stream, briefly, so that the connection can be used again."""

@@ -5,24 +5,30 @@ which holds none.
 """
 
 import time
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from mtu_mcp.settings import Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import httpx
 
     from mtu_mcp.gateway.audio import Transcript, TranscriptionRequest
     from mtu_mcp.gateway.chat import ChatAnswer, ChatRequest
     from mtu_mcp.gateway.embeddings import EmbeddingRequest, Embeddings
+    from mtu_mcp.gateway.files import FileEntry, FilePage
     from mtu_mcp.gateway.images import ImageEdit, ImageRequest, ImagesAnswer, ImageVariation
     from mtu_mcp.gateway.models import ModelEntry
     from mtu_mcp.gateway.moderations import Moderation, ModerationRequest
+    from mtu_mcp.gateway.operations import Invocation, Outcome
     from mtu_mcp.gateway.responses import ResponsesAnswer, ResponsesRequest
     from mtu_mcp.gateway.search import BaiduAnswer, BaiduSearch
+    from mtu_mcp.gateway.uploads import Upload
+    from mtu_mcp.gateway.voice import SpeechRequest, SpokenAnswer
     from mtu_mcp.gateway.wire import Wire
 
 
@@ -114,6 +120,12 @@ class Gateway:
 
         return await speech.translate(self._wire, request)
 
+    async def speak(self, request: "SpeechRequest") -> "SpokenAnswer":
+        """Have a text spoken; sound that broke off is returned with `cut` set."""
+        from mtu_mcp.gateway import voice
+
+        return await voice.speak(self._wire, request)
+
     async def list_models(self) -> "tuple[ModelEntry, ...]":
         """List the models; costs nothing."""
         from mtu_mcp.gateway import models
@@ -138,8 +150,46 @@ class Gateway:
 
         return await moderations.moderate(self._wire, request)
 
+    async def invoke(self, invocation: "Invocation") -> "Outcome":
+        """Call any documented operation by its description in operations.json."""
+        from mtu_mcp.gateway.invocation import invoke
+
+        return await invoke(self._wire, invocation)
+
     async def search_baidu(self, request: "BaiduSearch") -> "BaiduAnswer":
         """Search with Baidu; NotOffered where the gateway has no such path."""
         from mtu_mcp.gateway import search
 
         return await search.search(self._wire, request)
+
+    async def upload_file(
+        self, file: "Upload", purpose: str, options: "Mapping[str, Any] | None" = None, key: str = ""
+    ) -> "FileEntry":
+        """Keep a file at the gateway; costs nothing."""
+        from mtu_mcp.gateway import files
+
+        return await files.upload(self._wire, file, purpose, options, key)
+
+    async def list_files(self, *, after: str = "", limit: int = 0, order: str = "", purpose: str = "") -> "FilePage":
+        """List the files kept at the gateway, a page at a time; costs nothing."""
+        from mtu_mcp.gateway import files
+
+        return await files.list_page(self._wire, after=after, limit=limit, order=order, purpose=purpose)
+
+    async def retrieve_file(self, file_id: str) -> "FileEntry":
+        """Ask after one file; costs nothing."""
+        from mtu_mcp.gateway import files
+
+        return await files.retrieve(self._wire, file_id)
+
+    async def delete_file(self, file_id: str) -> None:
+        """Delete one file at the gateway."""
+        from mtu_mcp.gateway import files
+
+        await files.delete(self._wire, file_id)
+
+    async def file_content(self, file_id: str, path: "Path", max_bytes: int) -> int:
+        """Write a file's content to a new file on the disk; return its bytes."""
+        from mtu_mcp.gateway import files
+
+        return await files.content(self._wire, file_id, path, max_bytes)
