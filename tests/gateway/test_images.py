@@ -1,15 +1,17 @@
 """Pictures in every form a gateway gives them."""
 
 import base64
+import io
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
 from gateway.scripted import Scripted, events, json_body, open_gateway
 from mtu_mcp.errors import BadAnswer, BadInput, Filtered, Rejected
 from mtu_mcp.gateway import ImageEdit, ImageRequest, ImagesAnswer, ImageVariation, MadeImage, Upload, open_scope
+from mtu_mcp.gateway.forms import Form
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 B64 = base64.b64encode(PNG).decode()
@@ -197,3 +199,19 @@ def read_form(content_type: str, body: bytes) -> list[tuple[str, bytes]]:
         name = head.decode().partition("form-data; ")[2].partition("\r\n")[0]
         parts.append((name, value.removesuffix(b"\r\n")))
     return parts
+
+
+async def test_a_file_is_opened_by_its_own_opener_at_every_attempt(tmp_path: Path) -> None:
+    """Our promise: the checked way to a file is the one it is read by; opening the path again could follow a swap."""
+    opened: list[int] = []
+
+    def opener() -> BinaryIO:
+        opened.append(1)
+        return io.BytesIO(b"bytes the checks let through")
+
+    upload = Upload("a.png", "image/png", path=tmp_path / "swapped.png", opener=opener)
+    form = await Form([], [("image", upload)]).measure()
+    body = b"".join([piece async for piece in form.stream()])
+    assert b"bytes the checks let through" in body
+    assert len(body) == form.length
+    assert opened == [1, 1]

@@ -188,7 +188,7 @@ async def _make(
 
 
 def _upload(media: Media) -> Upload:
-    return Upload(media.name, media.kind.mime, path=media.path, data=media.data)
+    return Upload(media.name, media.kind.mime, path=media.path, data=media.data, opener=media.opener)
 
 
 async def _hand_over(app: App, answer: Answer, made: ImagesAnswer, title: str, about: dict[str, Any]) -> None:

@@ -58,7 +58,7 @@ async def transcribe(
     chosen = await choose(app, capability, model)
     request = TranscriptionRequest(
         chosen.model,
-        Upload(media.name, media.kind.mime, path=media.path, data=media.data),
+        Upload(media.name, media.kind.mime, path=media.path, data=media.data, opener=media.opener),
         response_format=_response_format(app, chosen.model, output, speakers),
         options=extra,
     )

@@ -8,10 +8,11 @@ several gateways refuse chunked uploads. A file is opened anew for every attempt
 import secrets
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from io import SEEK_END
 from typing import Any, Final, cast
 
 import anyio
+import anyio.to_thread
 
 from mtu_mcp.errors import BadInput
 from mtu_mcp.gateway.shapes import compact
@@ -77,10 +78,10 @@ class MeasuredForm:
         yield self.head
         for head, upload, size in self.parts:
             yield head
-            if upload.path is None:
+            if not upload.on_disk:
                 yield upload.data or b""
             else:
-                async for piece in _pieces(upload, upload.path, size):
+                async for piece in _pieces(upload, size):
                     yield piece
             yield b"\r\n"
         yield self.tail
@@ -103,18 +104,23 @@ def _written(value: object) -> str:
 
 
 async def _size(upload: Upload) -> int:
-    if upload.path is None:
+    if not upload.on_disk:
         return len(upload.data or b"")
     try:
-        return (await anyio.Path(upload.path).stat()).st_size
+        return await anyio.to_thread.run_sync(_length, upload)
     except OSError as error:
         raise _unreadable(upload, error) from error
 
 
-async def _pieces(upload: Upload, path: Path, size: int) -> AsyncIterator[bytes]:
+def _length(upload: Upload) -> int:
+    with upload.open() as file:
+        return file.seek(0, SEEK_END)
+
+
+async def _pieces(upload: Upload, size: int) -> AsyncIterator[bytes]:
     left = size
     try:
-        async with await anyio.open_file(path, "rb") as file:
+        async with anyio.wrap_file(await anyio.to_thread.run_sync(upload.open)) as file:
             while left and (piece := await file.read(min(_PIECE, left))):
                 left -= len(piece)
                 yield piece

@@ -1,9 +1,10 @@
 """A file on its way out."""
 
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 _NAME_LIMIT: Final = 120
 
@@ -18,12 +19,27 @@ class Upload:
         mime: Media type, "application/octet-stream" when empty.
         path: The file; the caller has checked that it may be read.
         data: The bytes, when there is no path.
+        opener: Opens the file with the caller's own checks, at every attempt; goes before `path`.
     """
 
     name: str
     mime: str
     path: Path | None = None
     data: bytes | None = None
+    opener: Callable[[], BinaryIO] | None = None
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether the bytes are read while they are sent."""
+        return self.opener is not None or self.path is not None
+
+    def open(self) -> BinaryIO:
+        """Open the file for reading. Blocking.
+
+        Raises:
+            OSError: It cannot be opened.
+        """
+        return self.opener() if self.opener is not None else (self.path or Path()).open("rb")
 
     @property
     def safe_name(self) -> str:
