@@ -59,9 +59,17 @@ class Settings(BaseModel):
     model_omni: str = Field("", description="Model for `understand`.")
     model_image: str = Field("", description="Model for `generate_image`.")
     model_transcribe: str = Field("", description="Model for `transcribe`.")
+    model_embed: str = Field("", description="Model for `embed_text`.")
+    model_moderate: str = Field("", description="Model for `moderate_content`.")
+    model_speech: str = Field("", description="Model for `speak`.")
+    model_translate: str = Field("", description="Model for `translate_text`.")
+    model_code: str = Field("", description="Model for `complete_code`.")
     model_search: str = Field("", description="Model for `web_search` with the `openai` engine.")
     model_research: str = Field("", description="Model for `web_search` with the `jina` engine.")
     model_qwen_search: str = Field("", description="Model for `web_search` with the `qwen` engine.")
+    models_file: Path | None = Field(
+        None, description="A JSON file with your own models, prices, preferences and aliases, laid over the shipped ones."
+    )
     toolsets: tuple[str, ...] = Field(
         ("core",), description="Which groups of tools are listed, separated by commas, or `all`."
     )
@@ -236,9 +244,15 @@ _PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
     "model_omni": _text,
     "model_image": _text,
     "model_transcribe": _text,
+    "model_embed": _text,
+    "model_moderate": _text,
+    "model_speech": _text,
+    "model_translate": _text,
+    "model_code": _text,
     "model_search": _text,
     "model_research": _text,
     "model_qwen_search": _text,
+    "models_file": _folder,
     "toolsets": _toolsets,
     "read_only": _flag,
     "allowed_dirs": _folders,

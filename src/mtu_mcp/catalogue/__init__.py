@@ -12,7 +12,7 @@ from mtu_mcp.catalogue.catalogue import Catalogue, Offer
 from mtu_mcp.catalogue.choices import CAPABILITIES, Capability, Choice
 
 if TYPE_CHECKING:
-    from mtu_mcp.catalogue.entries import AudioLimits, Entry, ImageLimits, OmniLimits
+    from mtu_mcp.catalogue.entries import AudioLimits, EmbeddingLimits, Entry, ImageLimits, OmniLimits
     from mtu_mcp.catalogue.facts import Facts
     from mtu_mcp.catalogue.prices import Cost, PriceLine, Prices, UsageLike
     from mtu_mcp.catalogue.tokens import OmniRates
@@ -24,6 +24,7 @@ __all__ = [
     "Catalogue",
     "Choice",
     "Cost",
+    "EmbeddingLimits",
     "Entry",
     "Facts",
     "ImageLimits",
@@ -38,6 +39,7 @@ __all__ = [
 # Building these classes takes longer than a server has before it must list its tools, so they wait for their use.
 _LATER = {
     "AudioLimits": "entries",
+    "EmbeddingLimits": "entries",
     "Entry": "entries",
     "ImageLimits": "entries",
     "OmniLimits": "entries",

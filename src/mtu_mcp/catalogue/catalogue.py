@@ -105,12 +105,35 @@ class Catalogue:
         """The model for a thing, and why.
 
         What was asked for, or else what the settings name, or else the best that the gateway offers, or else the
-        first preference. The first two are taken as they are: a gateway may serve more than it lists.
+        first preference. The first two are taken as they are (a gateway may serve more than it lists), unless they are
+        an alias such as "best", which is looked up in what the gateway offers.
         """
-        if asked.strip():
-            return Choice(asked.strip(), "it was asked for")
-        if (found := self._set(capability)) is not None:
+        named = Choice(asked.strip(), "it was asked for") if asked.strip() else self._set(capability)
+        if named is not None and not await self._is_alias(named.model):
+            return named
+        if named is not None and (found := await self._meant(capability, named.model.casefold())):
             return found
+        ordinary = await self._ordinary(capability)
+        if named is None:
+            return ordinary
+        why = f"the gateway lists nothing known for {named.model}, and {ordinary.why}"
+        return replace(ordinary, why=why, expected=False, asked=named.model.casefold())
+
+    async def _is_alias(self, name: str) -> bool:
+        """Whether a name is an alias and no model of the gateway is really called so."""
+        return name.casefold() in self.facts.aliases and name not in (await self.offered()).names
+
+    async def _meant(self, capability: Capability, alias: str) -> Choice | None:
+        from mtu_mcp.catalogue import aliases
+
+        offer = await self.offered()
+        if not offer.live and capability == "chat" and (first := self.facts.alias(alias)):
+            why = f"it is the first of the list for {alias}, and the gateway's list could not be read"
+            return Choice(first[0], why, expected=False, asked=alias)
+        return aliases.resolve(self.facts, capability, alias, await self.entries(), self._today())
+
+    async def _ordinary(self, capability: Capability) -> Choice:
+        """The model for a thing when nobody named one."""
         offer = await self.offered()
         today = self._today()
         if offer.live and (found := choices.choose_offered(self.facts, capability, offer.names, today)):
@@ -119,6 +142,14 @@ class Catalogue:
         reason = "the gateway lists none for this" if offer.live else "the gateway's list could not be read"
         why = f"it is the first of the preference list, and {reason}"
         return Choice(preferred[0] if preferred else "", why, expected=False)
+
+    @property
+    def is_relay(self) -> bool:
+        """Whether the gateway's own list shows that it is of the New API kind, whose lists tell each model's endpoints.
+
+        Such gateways write every request anew from the fields they know, and drop the others in silence.
+        """
+        return any("supported_endpoint_types" in listed for listed in self._live.values())
 
     async def nearest(self, name: str, capability: Capability | None = None) -> tuple[str, ...]:
         """At most three offered names most like a name; with a capability, only models that may have it."""

@@ -23,6 +23,7 @@ Capability = Literal[
     "search",
     "research",
     "qwen_search",
+    "gemini_search",
     "vision",
     "image_edit",
     "image_vary",
@@ -55,11 +56,13 @@ class Choice:
         model: Its name.
         why: In words that finish the sentence "It was chosen because".
         expected: Whether anybody would have expected it; if not, an answer should say why.
+        asked: The word that was asked for, when it was an alias such as "best" and no model's name.
     """
 
     model: str
     why: str
     expected: bool = True
+    asked: str = ""
 
 
 def preferred(facts: "Facts", capability: str, today: date) -> tuple[str, ...]:
@@ -91,6 +94,12 @@ def choose_offered(facts: "Facts", capability: str, offered: Sequence[str], toda
     if capability == "chat" and unknown:
         return Choice(unknown[0], "it is the first the gateway offers, and none of them is known here", expected=False)
     return None
+
+
+def first_offered(wanted: Iterable[str], offered: Iterable[str]) -> str:
+    """The first of a list that is offered in any spelling, as the gateway spells it; empty if none is."""
+    index = _by_spelling(offered)
+    return next((found for name in wanted if (found := index.get(name))), "")
 
 
 def _by_spelling(offered: Iterable[str]) -> dict[str, str]:

@@ -98,6 +98,23 @@ class AudioLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class EmbeddingLimits:
+    """What an embedding model takes; empty and None where not known. Tokens of one text: the entry's `context`.
+
+    Attributes:
+        batch: Most texts a call.
+        tokens_together: Most tokens of all texts of a call.
+        sizes: Values of `dimensions`; empty where none are listed.
+        largest: The highest value of `dimensions`, where any below it is taken.
+    """
+
+    batch: int | None = None
+    tokens_together: int | None = None
+    sizes: tuple[int, ...] = ()
+    largest: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What is known of one model.
 
@@ -112,7 +129,7 @@ class Entry:
             `max_completion_tokens` (instead of max_tokens); `chat_search` (web_search_options in chat) and
             `responses_search` (the web_search tool of the Responses API); `responses_only`; `base64_only` (takes no
             response_format); `any_size`; `markdown_images`; `edits_by_generation`; `stream_advised`; `no_prompt`;
-            `takes_instructions`.
+            `takes_instructions`; `no_pictures` (a moderation model that judges text alone).
         context: Tokens of input and output together.
         max_input: Tokens of input.
         max_output: Tokens of output.
@@ -120,6 +137,7 @@ class Entry:
         rates: How such a model counts media.
         images: For models that make pictures.
         audio: For models that write down speech.
+        embeddings: For models that turn texts into vectors.
         prices: List prices.
         retires: The day its maker takes it away; a gateway may serve it longer.
         note: One sentence worth telling.
@@ -138,6 +156,7 @@ class Entry:
     rates: OmniRates | None = None
     images: ImageLimits | None = None
     audio: AudioLimits | None = None
+    embeddings: EmbeddingLimits | None = None
     prices: Prices | None = None
     retires: date | None = None
     note: str = ""

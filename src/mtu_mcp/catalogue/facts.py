@@ -1,20 +1,25 @@
 """The shipped facts about models, read from `models.json` when first needed, and the search for a name in them.
 
-Facts are a plain value made from a mapping, so an operator's own file can later be laid over the shipped one.
+Facts are a plain value made from a mapping; an operator's own file is laid over the shipped ones (`overrides`).
 """
 
 import functools
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import replace
 from datetime import date
 from fnmatch import fnmatchcase
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
-from mtu_mcp.catalogue.entries import AudioLimits, Entry, ImageLimits, OmniLimits
+from mtu_mcp.catalogue.aliases import ABILITIES
+from mtu_mcp.catalogue.entries import AudioLimits, EmbeddingLimits, Entry, ImageLimits, OmniLimits
 from mtu_mcp.catalogue.names import spellings
 from mtu_mcp.catalogue.prices import Prices
 from mtu_mcp.catalogue.tokens import OmniRates
+
+if TYPE_CHECKING:
+    from mtu_mcp.catalogue.overrides import Change, Overrides
 
 
 class Facts:
@@ -23,11 +28,17 @@ class Facts:
     Args:
         families: Names or patterns, and the entry they share; earlier patterns win.
         preferences: For a capability, names in order of preference.
+        aliases: For a word such as "best", names in order of preference.
     """
 
     def __init__(
-        self, families: Iterable[tuple[tuple[str, ...], Entry]], preferences: Mapping[str, tuple[str, ...]]
+        self,
+        families: Iterable[tuple[tuple[str, ...], Entry]],
+        preferences: Mapping[str, tuple[str, ...]],
+        aliases: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
+        self._aliases = dict(aliases or {})
+        self._changes: "tuple[Change, ...]" = ()
         self._exact: dict[str, Entry] = {}
         self._patterns: list[tuple[str, Entry]] = []
         for matches, entry in families:
@@ -50,16 +61,39 @@ class Facts:
         limits = {name: OmniLimits(**_frozen(value)) for name, value in raw.get("limits", {}).items()}
         rates = {name: OmniRates(**value) for name, value in raw.get("rates", {}).items()}
         families = [_family(family, limits, rates) for family in raw.get("families", ())]
-        return cls(families, {name: tuple(value) for name, value in raw.get("preferences", {}).items()})
+        lists = ({name: tuple(value) for name, value in raw.get(key, {}).items()} for key in ("preferences", "aliases"))
+        return cls(families, *lists)
+
+    def changed(self, overrides: "Overrides") -> "Facts":
+        """These facts with an operator's own laid over them; the operator's lists come before the shipped ones."""
+        facts = copy(self)
+        facts._changes = overrides.changes
+        facts._preferences = _before(overrides.preferences, self._preferences)
+        facts._aliases = _before(overrides.aliases, self._aliases)
+        return facts
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every name that is spelt out."""
-        return tuple(self._exact)
+        added = (change.match for change in self._changes if "*" not in change.match)
+        return tuple(dict.fromkeys((*self._exact, *added)))
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Words that stand for a model."""
+        return tuple(dict.fromkeys((*self._aliases, *ABILITIES)))
+
+    def alias(self, word: str) -> tuple[str, ...]:
+        """Names in order of preference for an alias; empty for a word that is none."""
+        return self._aliases.get(word) or (self.preferences(word) if word in ABILITIES else ())
 
     def entry(self, name: str) -> Entry:
         """What is known of a model; an entry with nothing but its name if that is nothing."""
-        return replace(self._find(name), name=name)
+        entry = replace(self._find(name), name=name)
+        for change in self._changes:
+            if change.fits(name):
+                entry = change.applied(entry)
+        return entry
 
     def preferences(self, capability: str) -> tuple[str, ...]:
         """Names in order of preference; empty for a capability that has no list."""
@@ -89,6 +123,12 @@ def shipped() -> Facts:
 _NOTHING = Entry("")
 
 
+def _before(first: Mapping[str, tuple[str, ...]], then: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Lists joined under their names, each value once."""
+    return {name: tuple(dict.fromkeys((*first.get(name, ()), *then.get(name, ())))) for name in (*then, *first)}
+_PARTS = (("prices", Prices), ("images", ImageLimits), ("audio", AudioLimits), ("embeddings", EmbeddingLimits))
+
+
 def _family(
     raw: Mapping[str, Any], limits: Mapping[str, OmniLimits], rates: Mapping[str, OmniRates]
 ) -> tuple[tuple[str, ...], Entry]:
@@ -100,7 +140,7 @@ def _family(
         values["rates"] = rates[cast("str", values["rates"])]
     if "retires" in values:
         values["retires"] = date.fromisoformat(cast("str", values["retires"]))
-    for field, kind in (("prices", Prices), ("images", ImageLimits), ("audio", AudioLimits)):
+    for field, kind in _PARTS:
         if field in values:
             values[field] = kind(**_frozen(cast("Mapping[str, Any]", values[field])))
     return tuple(match.casefold() for match in matches), Entry("", **values)
