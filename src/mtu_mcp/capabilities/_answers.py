@@ -11,7 +11,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from mcp.types import CallToolResult, ImageContent, ResourceLink, TextContent
+from mcp.types import AudioContent, CallToolResult, ImageContent, ResourceLink, TextContent
 
 from mtu_mcp.errors import MtuError
 from mtu_mcp.gateway import ChatAnswer, Exchange, current_scope
@@ -87,6 +87,10 @@ class Answer:
         """Add a small picture."""
         data = base64.b64encode(preview.data).decode("ascii")
         self._blocks.append(ImageContent(type="image", data=data, mime_type=preview.mime))
+
+    def play(self, data: bytes, mime: str) -> None:
+        """Add a short sound."""
+        self._blocks.append(AudioContent(type="audio", data=base64.b64encode(data).decode("ascii"), mime_type=mime))
 
     def link(self, saved: Saved) -> None:
         """Add a link to a file in the output folder."""
