@@ -22,11 +22,12 @@ import anyio
 from mtu_mcp.catalogue import Catalogue
 from mtu_mcp.gateway import Gateway
 from mtu_mcp.records import Records
-from mtu_mcp.settings import Settings
+from mtu_mcp.settings import Settings, variable
 
 if TYPE_CHECKING:
     import httpx
 
+    from mtu_mcp.catalogue import Facts
     from mtu_mcp.media import Fetched, Library, Workspace
 
 T = TypeVar("T")
@@ -92,6 +93,7 @@ class App:
         library: The output folder.
         memo: Work shared by the rounds of one call.
         missing: Endpoints this gateway was found not to offer, and its own words.
+        elsewhere: Models this gateway was found to serve through the Responses API alone.
     """
 
     settings: Settings
@@ -101,6 +103,7 @@ class App:
     library: Library
     memo: Memo = field(default_factory=Memo)
     missing: dict[str, str] = field(default_factory=dict[str, str])
+    elsewhere: set[str] = field(default_factory=set[str])
 
     def workspace(self, roots: Iterable[Path] = ()) -> Workspace:
         """Return the folders one call may read: the host's roots, the configured folders and the output folder."""
@@ -133,6 +136,7 @@ async def open_app(settings: Settings, *, transport: httpx.AsyncBaseTransport | 
         settings: As read from the environment.
         transport: The way to the gateway, when it is not the network.
     """
+    settings, facts = _with_own_facts(settings)
     gateway = Gateway(settings, transport=transport)
 
     async def listed() -> list[tuple[str, Mapping[str, Any]]]:
@@ -141,13 +145,27 @@ async def open_app(settings: Settings, *, transport: httpx.AsyncBaseTransport | 
     from mtu_mcp.media import Library
 
     records = Records(settings.database_path)
-    app = App(settings, gateway, Catalogue(settings, listed), records, Library(settings.output_dir))
+    app = App(settings, gateway, Catalogue(settings, listed, facts=facts), records, Library(settings.output_dir))
     try:
         yield app
     finally:
         with anyio.CancelScope(shield=True), anyio.move_on_after(1.5):
             await records.aclose()
             await gateway.aclose()
+
+
+def _with_own_facts(settings: Settings) -> tuple[Settings, Facts | None]:
+    """Read the operator's own model file, if there is one; a bad one is a problem of the settings, not a crash."""
+    if settings.models_file is None:
+        return settings, None
+    from mtu_mcp.catalogue.facts import shipped
+    from mtu_mcp.catalogue.overrides import read_file
+
+    try:
+        return settings, shipped().changed(read_file(settings.models_file))
+    except ValueError as error:
+        problem = f"{variable('models_file')} {settings.models_file} {error}."
+        return settings.model_copy(update={"problems": (*settings.problems, problem)}), None
 
 
 def bind_app(app: App) -> None:

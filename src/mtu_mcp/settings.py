@@ -68,7 +68,8 @@ class Settings(BaseModel):
     model_research: str = Field("", description="Model for `web_search` with the `jina` engine.")
     model_qwen_search: str = Field("", description="Model for `web_search` with the `qwen` engine.")
     models_file: Path | None = Field(
-        None, description="A JSON file with your own models, prices, preferences and aliases, laid over the shipped ones."
+        None,
+        description="A JSON file with your own models, prices, preferences and aliases, laid over the shipped ones.",
     )
     toolsets: tuple[str, ...] = Field(
         ("core",), description="Which groups of tools are listed, separated by commas, or `all`."

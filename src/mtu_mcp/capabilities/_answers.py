@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mcp.types import ContentBlock
 
     from mtu_mcp.app import App
+    from mtu_mcp.gateway import Usage
     from mtu_mcp.media import Preview, Saved
 
 LONGEST_TEXT: Final = 40_000
@@ -130,23 +131,31 @@ def receipt(app: App, exchange: Exchange) -> str:
     if exchange.state == "failed" and exchange.usage is None:  # refused, and something else answered
         return ""
     parts = [exchange.served or exchange.model]
-    if exchange.served and exchange.served != exchange.model:
-        parts[0] += f" (asked for {exchange.model})"
+    asked = exchange.alias or exchange.model
+    if asked != parts[0]:
+        parts[0] += f" (asked for {asked})"
     usage = exchange.usage
     if usage is not None:
-        parts += _amounts(usage.input_tokens, usage.output_tokens, usage.seconds)
-        cost = app.catalogue.estimate(exchange.model, usage)
-        if cost is not None:
-            parts.append(f"about CNY {cost.cny:.4f} (list price)")
+        parts += _amounts(usage)
+        if cost := price_of(app, exchange):
+            parts.append(cost)
     if exchange.state != "done":
         parts.append(exchange.state)
     return "[" + " · ".join(parts) + "]"
 
 
-def _amounts(tokens_in: int, tokens_out: int, seconds: float | None) -> list[str]:
+def price_of(app: App, exchange: Exchange) -> str:
+    """What one upstream call cost, marked as the estimate it is; empty where no price is known."""
+    cost = app.catalogue.estimate(exchange.model, exchange.usage) if exchange.usage else None
+    return f"about CNY {cost.cny:.4f} (list price)" if cost is not None else ""
+
+
+def _amounts(usage: Usage) -> list[str]:
     amounts: list[str] = []
-    if tokens_in or tokens_out:
-        amounts.append(f"{tokens_in:,} tokens in, {tokens_out:,} out")
-    if seconds:
-        amounts.append(f"{seconds:.1f} s of sound")
+    if usage.input_tokens or usage.output_tokens:
+        cached = f" ({usage.cached_tokens:,} cached)" if usage.cached_tokens else ""
+        thought = f" ({usage.reasoning_tokens:,} reasoning)" if usage.reasoning_tokens else ""
+        amounts.append(f"{usage.input_tokens:,} tokens in{cached}, {usage.output_tokens:,} out{thought}")
+    if usage.seconds:
+        amounts.append(f"{usage.seconds:.1f} s of sound")
     return amounts

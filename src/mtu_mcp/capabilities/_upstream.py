@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mtu_mcp.capabilities._params import RESERVED
 from mtu_mcp.errors import BadInput, MtuError, NotOffered, UnknownModel
+from mtu_mcp.gateway import current_scope
 
 if TYPE_CHECKING:
     from mtu_mcp.app import App
@@ -29,7 +30,10 @@ async def choose(app: App, capability: Capability, asked: str | None) -> Choice:
             f"model is no model's name: it has {len(name):,} characters, or some that no name has.",
             advice="list_models gives the names.",
         )
-    return await app.catalogue.choose(capability, name)
+    choice = await app.catalogue.choose(capability, name)
+    if choice.asked:
+        current_scope().aliases[choice.model] = choice.asked  # the receipt tells both
+    return choice
 
 
 def require_words(name: str, text: str) -> None:
@@ -82,6 +86,8 @@ async def _nearest(app: App, model: str, capability: Capability) -> tuple[str, .
 
 def remark(choice: Choice) -> str:
     """Say why a model was used, where that is not what anybody would expect; empty otherwise."""
+    if choice.asked:
+        return f"{choice.asked} was asked for; {choice.model} was used: {choice.why}."
     return "" if choice.expected else f"{choice.model} was used: {choice.why}."
 
 

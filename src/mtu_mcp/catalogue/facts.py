@@ -38,7 +38,7 @@ class Facts:
         aliases: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         self._aliases = dict(aliases or {})
-        self._changes: "tuple[Change, ...]" = ()
+        self._changes: tuple[Change, ...] = ()
         self._exact: dict[str, Entry] = {}
         self._patterns: list[tuple[str, Entry]] = []
         for matches, entry in families:
@@ -126,6 +126,8 @@ _NOTHING = Entry("")
 def _before(first: Mapping[str, tuple[str, ...]], then: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Lists joined under their names, each value once."""
     return {name: tuple(dict.fromkeys((*first.get(name, ()), *then.get(name, ())))) for name in (*then, *first)}
+
+
 _PARTS = (("prices", Prices), ("images", ImageLimits), ("audio", AudioLimits), ("embeddings", EmbeddingLimits))
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mtu_mcp.gateway.citations import Citation
     from mtu_mcp.gateway.client import Gateway
     from mtu_mcp.gateway.embeddings import EmbeddingRequest, Embeddings
-    from mtu_mcp.gateway.exchange import Exchange, Progress, Scope, current_scope, open_scope
+    from mtu_mcp.gateway.exchange import Exchange, Progress, Scope, branch, current_scope, open_scope
     from mtu_mcp.gateway.files import FileEntry, FilePage
     from mtu_mcp.gateway.images import ImageEdit, ImageRequest, ImagesAnswer, ImageVariation, MadeImage
     from mtu_mcp.gateway.models import ModelEntry
@@ -68,6 +68,7 @@ __all__ = [
     "Verdict",
     "all_operations",
     "check_arguments",
+    "branch",
     "current_scope",
     "open_scope",
 ]
@@ -113,6 +114,7 @@ _HOMES: Final = {
     "Verdict": "moderations",
     "all_operations": "operations",
     "check_arguments": "arguments",
+    "branch": "exchange",
     "current_scope": "exchange",
     "open_scope": "exchange",
 }

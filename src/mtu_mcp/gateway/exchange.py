@@ -36,6 +36,7 @@ class Exchange:
         request_id: The gateway's name for the request.
         seconds: From the first byte sent to the end, retries included.
         idempotency_key: The same on every retry.
+        alias: The word that was asked for when it was no model's name, such as "best".
     """
 
     endpoint: str
@@ -47,6 +48,7 @@ class Exchange:
     request_id: str = ""
     seconds: float = 0.0
     idempotency_key: str = ""
+    alias: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,26 @@ class Scope:
 
     Args:
         report: Called with each progress; it should throttle, for there is one per packet of a stream.
+        parent: The scope this one is a part of; what is spent here is spent there too.
+
+    Attributes:
+        exchanges: The upstream calls, in the order they began.
+        aliases: For a model, the word it was asked for by.
     """
 
-    def __init__(self, report: Callable[[Progress], Awaitable[None]] | None = None) -> None:
+    def __init__(
+        self, report: Callable[[Progress], Awaitable[None]] | None = None, parent: "Scope | None" = None
+    ) -> None:
         self.exchanges: list[Exchange] = []
+        self.aliases: dict[str, str] = parent.aliases if parent else {}
         self._report = report
+        self._parent = parent
+
+    def add(self, entry: Exchange) -> None:
+        """Enter an upstream call."""
+        self.exchanges.append(entry)
+        if self._parent is not None:
+            self._parent.add(entry)
 
     @property
     def listening(self) -> bool:
@@ -105,13 +122,33 @@ def open_scope(report: Callable[[Progress], Awaitable[None]] | None = None) -> G
 
 
 @contextmanager
+def branch(name: str) -> Generator[Scope]:
+    """Make a part of the current scope current: its calls count in both, and its progress carries a name.
+
+    For calls that run side by side, so that each can be reckoned and followed by itself.
+    """
+    parent = current_scope()
+
+    async def report(progress: Progress) -> None:
+        await parent.report(f"{name}: {progress.message}")
+
+    scope = Scope(report if parent.listening else None, parent)
+    token = _current.set(scope)
+    try:
+        yield scope
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
 def exchange(endpoint: str, model: str, clock: Callable[[], float] = time.monotonic) -> Generator[Exchange]:
     """Enter one upstream call in the current scope and settle it exactly once, however the block ends.
 
     A block that sets `state` itself (to "cut") keeps what it set.
     """
-    entry = Exchange(endpoint, model, idempotency_key=str(uuid4()))
-    current_scope().exchanges.append(entry)
+    scope = current_scope()
+    entry = Exchange(endpoint, model, idempotency_key=str(uuid4()), alias=scope.aliases.get(model, ""))
+    scope.add(entry)
     began = clock()
     try:
         yield entry

@@ -1,0 +1,181 @@
+"""An operator's own facts about models: prices they really pay, models nobody else has, what they prefer.
+
+The file is JSON:
+
+    {"models": {"qwen-plus": {"prices": {"input_text": 0.0008, "output_text": 0.002}},
+                "acme-*": {"capabilities": ["chat", "vision"], "context": 32000, "note": "Ours."}},
+     "preferences": {"chat": ["acme-large", "qwen-plus"]},
+     "aliases": {"best": ["acme-large"], "house": ["acme-small"]}}
+
+A model's name may be a pattern with `*`; only the fields given are changed. Prices are CNY per 1,000 tokens, under the
+names of `Prices`. Everything is checked when it is read, since a mistyped price would make every sum wrong in silence.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import date
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final, cast
+
+from mtu_mcp.catalogue.choices import CAPABILITIES
+from mtu_mcp.catalogue.entries import Entry
+from mtu_mcp.catalogue.names import LENGTH, spellings
+from mtu_mcp.catalogue.prices import Prices
+
+MOST_BYTES: Final = 4 * 1024 * 1024
+_SECTIONS: Final = ("models", "preferences", "aliases")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an operator says of a model or a pattern of names; `prices` holds the lines that are given."""
+
+    match: str
+    values: Mapping[str, Any]
+    prices: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def fits(self, name: str) -> bool:
+        """Whether a name, in any of its spellings, is meant."""
+        return any(fnmatchcase(spelling, self.match) for spelling in spellings(name))
+
+    def applied(self, entry: Entry) -> Entry:
+        """The entry with what is given put in its place."""
+        entry = replace(entry, **self.values)
+        if not self.prices:
+            return entry
+        return replace(entry, prices=replace(entry.prices or Prices(), **self.prices))
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """A whole file."""
+
+    changes: tuple[Change, ...] = ()
+    preferences: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+
+def read_file(path: Path) -> Overrides:
+    """Read an operator's file.
+
+    Raises:
+        ValueError: In words that finish "MTU_MODELS_FILE PATH ...", naming the place in the file.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise ValueError(f"cannot be read ({error.strerror or type(error).__name__})") from error
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"has more than {MOST_BYTES:,} bytes")
+    try:
+        raw = json.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ValueError("is not UTF-8 text") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"is not JSON ({error.msg}, line {error.lineno} column {error.colno})") from error
+    except RecursionError as error:
+        raise ValueError("is nested too deeply") from error
+    return read(raw)
+
+
+def read(raw: object) -> Overrides:
+    """Read the content of an operator's file.
+
+    Raises:
+        ValueError: As `read_file` does.
+    """
+    body = _object(raw, "its content")
+    _only(body, _SECTIONS, "its content")
+    models = _object(body.get("models", {}), "models")
+    changes = tuple(_change(name, _object(value, f"models.{name}")) for name, value in models.items())
+    lists: dict[str, dict[str, tuple[str, ...]]] = {}
+    for section in ("preferences", "aliases"):
+        given = _object(body.get(section, {}), section)
+        lists[section] = {name: _names(value, f"{section}.{name}") for name, value in given.items()}
+    _only(lists["preferences"], CAPABILITIES, "preferences")
+    aliases = {name.strip().casefold(): value for name, value in lists["aliases"].items()}
+    return Overrides(changes, lists["preferences"], aliases)
+
+
+def _change(name: str, raw: Mapping[str, Any]) -> Change:
+    where = f"models.{name}"
+    if not name.strip() or len(name) > LENGTH:
+        raise ValueError(f"has an empty or too long name under models: {name[:40]!r}")
+    _only(raw, (*_READERS, "prices"), where)
+    values = {key: _READERS[key](value, f"{where}.{key}") for key, value in raw.items() if key != "prices"}
+    prices = _prices(_object(raw["prices"], f"{where}.prices"), f"{where}.prices") if "prices" in raw else {}
+    return Change(name.strip().casefold(), values, prices)
+
+
+def _prices(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
+    lines = tuple(line.name for line in fields(Prices))
+    _only(raw, lines, where)
+    given = {key: value if key == "source" else _amount(value, f"{where}.{key}") for key, value in raw.items()}
+    return {"source": "the operator's own price file", **given} if given else {}
+
+
+def _object(value: object, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"must hold a JSON object as {where}")  # noqa: TRY004 - it is the file that is wrong
+    return cast("Mapping[str, Any]", value)
+
+
+def _only(raw: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+    if unknown := [key for key in raw if key not in known]:
+        raise ValueError(f"has {unknown[0][:40]!r} in {where}, which is none of {', '.join(known)}")
+
+
+def _names(value: object, where: str) -> tuple[str, ...]:
+    items = cast("list[object]", value) if isinstance(value, list) else []
+    if not items or not all(isinstance(item, str) and item.strip() for item in items):
+        raise ValueError(f"must hold a list of names as {where}")
+    return tuple(str(item).strip().casefold() for item in items)
+
+
+def _abilities(value: object, where: str) -> tuple[str, ...]:
+    given = _names(value, where)
+    _only(dict.fromkeys(given), CAPABILITIES, where)
+    return given
+
+
+def _count(value: object, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+        raise ValueError(f"must hold a whole number above zero as {where}")
+    return value
+
+
+def _amount(value: object, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise ValueError(f"must hold a number of yuan, not below zero, as {where}")
+    return float(value)
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"must hold a text as {where}")  # noqa: TRY004 - it is the file that is wrong
+    return value
+
+
+def _day(value: object, where: str) -> date | None:
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(_text(value, where))
+    except ValueError as error:
+        raise ValueError(f"must hold a date such as 2027-01-31 as {where}") from error
+
+
+_READERS: Final[Mapping[str, Callable[[object, str], Any]]] = {
+    "capabilities": _abilities,
+    "traits": _names,
+    "context": _count,
+    "max_input": _count,
+    "max_output": _count,
+    "retires": _day,
+    "note": _text,
+    "vendor": _text,
+}
