@@ -1,4 +1,4 @@
-"""Questions to the host, asked before a tool's body runs: its folders (roots) and its own model (sampling).
+"""Questions to the host, asked before a tool's body runs: its folders (roots), its own model (sampling), its user.
 
 Resolvers decide, bodies spend: on the 2026-07-28 protocol a resolver runs again in every round of a call and its
 question has to come out the same each time. A host that did not declare a capability is never asked, because the
@@ -33,6 +33,12 @@ def folders(roots: ListRootsResult | None) -> tuple[Path, ...]:
 def can_sample(ctx: Context) -> bool:
     """Whether the host lends us its own model."""
     return ctx.client_capabilities is not None and ctx.client_capabilities.sampling is not None
+
+
+def can_ask(ctx: Context) -> bool:
+    """Whether the host can put a form before its user. Hosts older than the modes of elicitation declare it empty."""
+    asked = ctx.client_capabilities.elicitation if ctx.client_capabilities is not None else None
+    return asked is not None and (asked.form is not None or asked.url is None)
 
 
 def ask_model(system: str, text: str, *, max_tokens: int) -> Sample:

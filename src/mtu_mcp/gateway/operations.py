@@ -48,6 +48,7 @@ class Operation:
         answers: What comes back: "text" may also be JSON, "media" may not, "bytes" is a file of any kind.
         state: Whether OpenAI still has it.
         note: A word on the state; empty for live ones.
+        instead: What to use where a gateway no longer serves it.
         headers: Sent with it.
         query: The parameters that go into the query; placeholders go into the path, all others into the body.
         body: The parameters that go into the body.
@@ -66,6 +67,7 @@ class Operation:
     answers: Answers
     state: State
     note: str
+    instead: str
     headers: Mapping[str, str]
     query: tuple[str, ...]
     body: tuple[str, ...]
@@ -156,6 +158,7 @@ def _operation(entry: Mapping[str, Any], definitions: Mapping[str, Any]) -> Oper
         answers=entry.get("answers", "json"),
         state=entry.get("state", "live"),
         note=_note(entry),
+        instead=entry.get("instead", ""),
         headers=entry.get("headers", {}),
         query=tuple(query),
         body=tuple(body),
