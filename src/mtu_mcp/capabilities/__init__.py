@@ -10,7 +10,19 @@ from typing import Final
 
 from mtu_mcp.capabilities._spec import Capability
 
-INDEX: Final = ("chat", "omni", "images", "transcription", "speech", "search", "models", "library", "status")
+INDEX: Final = (
+    "chat",
+    "omni",
+    "images",
+    "transcription",
+    "speech",
+    "search",
+    "models",
+    "embeddings",
+    "moderation",
+    "library",
+    "status",
+)
 """Every capability file, in the order hosts list their tools. A test holds it against the folder."""
 
 INSTRUCTIONS: Final = """\
