@@ -4,27 +4,30 @@ The order is that of real gateways: the body is JSON, the model exists, the fiel
 fits, and only then is anything answered.
 """
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from mtu_mcp.sandbox import deepsearch, omni
+from mtu_mcp.sandbox import deepsearch, omni, translation
 from mtu_mcp.sandbox.attachments import measure_picture, open_url
 from mtu_mcp.sandbox.bodies import read_json
+from mtu_mcp.sandbox.caching import use_cache
 from mtu_mcp.sandbox.chat_fields import check_chat
 from mtu_mcp.sandbox.chat_rules import check_rules, check_window, prompt_texts, thinks
 from mtu_mcp.sandbox.chat_wire import Envelope
-from mtu_mcp.sandbox.conversation import Talk, answer, read_talk
+from mtu_mcp.sandbox.conversation import Talk, answer, decline, read_talk
 from mtu_mcp.sandbox.corpus import search, write_up
 from mtu_mcp.sandbox.desk import SIGNATURE, Desk, desk_of
 from mtu_mcp.sandbox.drafts import Draft, Usage, compact
+from mtu_mcp.sandbox.gemini import painted, searched, wants_search
 from mtu_mcp.sandbox.instances import make_instance
 from mtu_mcp.sandbox.refusals import Invalid, Refusal
 from mtu_mcp.sandbox.replies import json_reply, stream_reply
 from mtu_mcp.sandbox.roster import Model
-from mtu_mcp.sandbox.tokens import FLASH, count_image, count_text
+from mtu_mcp.sandbox.tokens import FLASH, count_image, count_text, pieces
 from mtu_mcp.sandbox.tool_choice import pick_calls
 
 Body = dict[str, Any]
@@ -40,6 +43,8 @@ async def create_completion(request: Request) -> Response:
     model = desk.model(name, "chat")
     if model.family == "jina":
         return await deepsearch.create_report(request, raw)
+    if model.family == "mt":
+        return translation.create_translation(request, raw, model)
     body = check_chat(model.family, raw, drops=desk.dialect == "new-api")
     check_rules(body, model)
     if model.family == "omni":
@@ -53,12 +58,15 @@ def _create_text(request: Request, desk: Desk, body: Body, model: Model) -> Resp
     prompt = count_text(prompt_texts(body))
     check_window(prompt + picture_tokens, model)
     drafts = [_shorten(body, _draft(desk, body, model, talk, pictures, place)) for place in range(body.get("n", 1))]
+    cached, newly = use_cache(desk, model.id, body["messages"]) if model.family == "qwen" else (0, 0)
     usage = Usage(
         prompt + picture_tokens,
         sum(draft.tokens for draft in drafts),
         sum(draft.reasoning_tokens for draft in drafts),
         {"text": prompt, "image": picture_tokens},
         {"text": sum(draft.tokens - draft.reasoning_tokens for draft in drafts)},
+        cached,
+        newly,
     )
     envelope = Envelope(
         desk.new_id("chatcmpl-"),
@@ -110,8 +118,14 @@ def _picture_tokens(width: int, height: int, model: Model, *, low: bool) -> int:
 
 
 def _draft(desk: Desk, body: Body, model: Model, talk: Talk, pictures: list[str], place: int) -> Draft:
-    reasoning = _thoughts(talk) if thinks(body, model) else ""
+    reasoning = _thoughts(body, talk) if thinks(body, model) else ""
     tools: list[Body] = [*body.get("tools", []), *body.get("functions", [])]
+    if wants_search(model, tools):
+        return searched(talk, passes_on=desk.dialect != "new-api")
+    if "paints" in model.traits:
+        return painted(talk)
+    if declined := decline(talk):
+        return Draft(reasoning=reasoning, refusal=declined) if model.family == "openai" else Draft(declined, reasoning)
     parallel = body.get("parallel_tool_calls", model.family != "qwen")
     choice = body.get("tool_choice", body.get("function_call"))
     calls = pick_calls(desk, tools, choice, talk, parallel=parallel)
@@ -121,7 +135,7 @@ def _draft(desk: Desk, body: Body, model: Model, talk: Talk, pictures: list[str]
     if made is not None:
         return Draft(made, reasoning)
     if "searches" in model.traits or body.get("enable_search"):
-        return _searched(body, model, talk, reasoning)
+        return _searched(desk, body, model, talk, reasoning)
     if body["messages"][-1].get("partial") or body["messages"][-1].get("prefix"):
         return Draft(f" … and so it goes on. {SIGNATURE}", reasoning)
     text = f"I was sent {'; '.join(pictures)}. " if pictures else ""
@@ -129,11 +143,13 @@ def _draft(desk: Desk, body: Body, model: Model, talk: Talk, pictures: list[str]
     return Draft(f"{text}{answer(talk)}{variant} {SIGNATURE}", reasoning)
 
 
-def _thoughts(talk: Talk) -> str:
-    return (
+def _thoughts(body: Body, talk: Talk) -> str:
+    """What there is to think, cut at the budget as the real models are."""
+    thoughts = (
         f"The question has {len(talk.question.split())} words and follows {len(talk.asked)} earlier ones. "
         "I try my fixed rules in order: repeat, recall, count, calculate, reflect."
     )
+    return "".join(pieces(thoughts)[: body.get("thinking_budget")])
 
 
 def _object(body: Body, talk: Talk) -> str | None:
@@ -145,11 +161,15 @@ def _object(body: Body, talk: Talk) -> str | None:
     return None
 
 
-def _searched(body: Body, model: Model, talk: Talk, reasoning: str) -> Draft:
+def _searched(desk: Desk, body: Body, model: Model, talk: Talk, reasoning: str) -> Draft:
     options: Body = body.get("web_search_options", {})
     wanted = {"low": 3, "high": 8}.get(options.get("search_context_size", ""), 5)
-    sites: list[str] = body.get("search_options", {}).get("assigned_site_list", [])
-    text, places = write_up(search(talk.question, wanted, only=sites), talk.question)
+    asked: Body = body.get("search_options", {})
+    since = ""
+    if days := asked.get("freshness"):
+        since = (datetime.fromtimestamp(desk.now(), UTC) - timedelta(days=days)).date().isoformat()
+    found = search(talk.question, wanted, only=asked.get("assigned_site_list", []), since=since)
+    text, places = write_up(found, talk.question)
     if "searches" not in model.traits:  # Qwen gives no list of sources in this protocol
         return Draft(f"{text} {SIGNATURE}", reasoning)
     notes = tuple(

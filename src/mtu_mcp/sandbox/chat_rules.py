@@ -32,6 +32,7 @@ def check_rules(body: Body, model: Model) -> None:
         raise Refusal(400, "The 'logprobs' parameter must be true to use 'top_logprobs'.", param="top_logprobs")
     if model.family == "openai":
         _check_openai(body, model)
+        _check_beginning(body, model)
     elif model.family in {"qwen", "omni"}:
         _check_qwen(body, model)
     _check_sizes(body, model)
@@ -84,6 +85,14 @@ def _check_openai(body: Body, model: Model) -> None:
         raise Refusal(400, msg, param="modalities", code="unsupported_value")
 
 
+def _check_beginning(body: Body, model: Model) -> None:
+    """OpenAI and Google have no way to continue a begun answer, and OpenAI refuses fields of a message by name."""
+    for name in ("partial", "prefix"):
+        if body["messages"][-1].get(name) is not None and model.owner in {"openai", "google"}:
+            path = f"messages[{len(body['messages']) - 1}].{name}"
+            raise Invalid(f"Unknown parameter: '{path}'.", param=path, code="unknown_parameter")
+
+
 def thinks(body: Body, model: Model) -> bool:
     """Whether the model thinks before this answer."""
     if "always-thinks" in model.traits:
@@ -104,6 +113,7 @@ def _check_qwen(body: Body, model: Model) -> None:
         model.traits & {"open"} or model.id.startswith(("qwen-omni", "qwen2.5-omni", "qwen3-omni"))
     ):
         raise parameter_error("This model does not support enable_search.")
+    _check_search_options(body.get("search_options", {}))
     choice = body.get("tool_choice")
     if choice == "required" or (thinks(body, model) and isinstance(choice, dict)):
         raise parameter_error('"tool_choice" is one of the strings that should be ["none", "auto"]')
@@ -111,6 +121,14 @@ def _check_qwen(body: Body, model: Model) -> None:
         raise parameter_error("The parameter n must be 1 when tools are given.")
     if body["messages"][-1].get("partial") and thinks(body, model):
         raise parameter_error("The partial mode is not supported when enable_thinking is true.")
+
+
+def _check_search_options(options: Body) -> None:
+    """Model Studio: freshness and assigned_site_list belong to the turbo strategy."""
+    if options.get("freshness") not in {None, 7, 30, 180, 365}:
+        raise parameter_error("search_options.freshness must be one of 7, 30, 180, 365")
+    if options.get("search_strategy", "turbo") != "turbo" and options.keys() & {"freshness", "assigned_site_list"}:
+        raise parameter_error("freshness and assigned_site_list need search_strategy turbo")
 
 
 def _check_sizes(body: Body, model: Model) -> None:

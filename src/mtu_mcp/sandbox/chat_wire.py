@@ -21,7 +21,9 @@ SOUND_SLICE = 4803
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What all parts of one answer share. `speaks` is where spoken text goes: "content" or "transcript"."""
+    """What all parts of one answer share. `speaks` is where spoken text goes: "content" or "transcript"; with `grows` every
+    chunk holds the whole text so far.
+    """
 
     id: str
     created: int
@@ -30,6 +32,7 @@ class Envelope:
     logprobs: int | None = None
     speaks: str = "content"
     tier: str = "default"
+    grows: bool = False
 
     def _head(self, kind: str) -> dict[str, Any]:
         head = {"id": self.id, "object": kind, "created": self.created, "model": self.model}
@@ -39,12 +42,14 @@ class Envelope:
     def completion(self, drafts: Sequence[Draft], usage: Usage) -> dict[str, Any]:
         """The whole answer as one object."""
         choices = [self._choice(place, draft) for place, draft in enumerate(drafts)]
-        return self._head("chat.completion") | {"choices": choices, "usage": usage.as_chat(self.family)}
+        body = self._head("chat.completion") | {"choices": choices, "usage": usage.as_chat(self.family)}
+        return body | _grounded(drafts)
 
     def _choice(self, place: int, draft: Draft) -> dict[str, Any]:
-        message: dict[str, Any] = {"role": "assistant", "content": draft.text or (None if draft.tool_calls else "")}
+        empty = None if draft.tool_calls or draft.refusal else ""
+        message: dict[str, Any] = {"role": "assistant", "content": draft.text + draft.picture or empty}
         if self.family == "openai":
-            message |= {"refusal": None, "annotations": list(draft.annotations)}
+            message |= {"refusal": draft.refusal or None, "annotations": list(draft.annotations)}
         if draft.reasoning:
             message["reasoning_content"] = draft.reasoning
         if draft.tool_calls:
@@ -57,9 +62,16 @@ class Envelope:
         shown = [{"token": token, "logprob": 0.0, "bytes": list(token.encode())} for token in tokens]
         return [each | {"top_logprobs": [dict(each)] if self.logprobs else []} for each in shown]
 
-    def _chunk(self, choices: list[dict[str, Any]], usage: dict[str, Any] | None, *, counted: bool) -> str:
-        body = self._head("chat.completion.chunk") | {"choices": choices}
-        return event(body | {"usage": usage} if counted or self.family in {"qwen", "omni"} else body)
+    def _chunk(
+        self,
+        choices: list[dict[str, Any]],
+        usage: dict[str, Any] | None,
+        *,
+        counted: bool,
+        beside: dict[str, Any] | None = None,
+    ) -> str:
+        body = self._head("chat.completion.chunk") | {"choices": choices} | (beside or {})
+        return event(body | {"usage": usage} if counted or self.family in {"qwen", "omni", "mt"} else body)
 
     def chunks(self, drafts: Sequence[Draft], usage: Usage, *, counted: bool) -> Iterator[str]:
         """The stream; `counted` asks for the last chunk with `choices: []` and the totals."""
@@ -69,9 +81,9 @@ class Envelope:
                 if self.logprobs is not None and delta.get("content"):
                     choice["logprobs"] = {"content": self._certain([delta["content"]]), "refusal": None}
                 yield self._chunk([choice], None, counted=counted)
-            end: dict[str, Any] = {"content": ""} if self.family in {"qwen", "omni"} else {}
+            end: dict[str, Any] = {"content": ""} if self.family in {"qwen", "omni", "mt"} else {}
             last = {"index": place, "delta": end, "logprobs": None, "finish_reason": draft.finish}
-            yield self._chunk([last], None, counted=counted)
+            yield self._chunk([last], None, counted=counted, beside=_grounded([draft]))
         if counted:
             yield self._chunk([], usage.as_chat(self.family), counted=True)
         yield DONE
@@ -87,12 +99,21 @@ class Envelope:
             yield from ({"audio": {"transcript": part}} for part in pieces(draft.text))
         else:
             after = {"reasoning_content": None} if draft.reasoning else {}
-            yield from ({"content": part} | after for part in pieces(draft.text))
+            yield from ({"content": part} | after for part in self._parts(draft.text))
+        yield from ({"refusal": part} for part in pieces(draft.refusal))
+        if draft.picture:
+            yield {"content": draft.picture}
         yield from self._sound(draft.sound)
         for index, call in enumerate(draft.tool_calls):
             yield from self._call(index, call)
         if draft.annotations:
             yield {"annotations": list(draft.annotations)}
+
+    def _parts(self, text: str) -> list[str]:
+        parts = pieces(text)
+        # Some ten chunks: each holds all before it, so that one a token would cost the square of the length.
+        step = len(parts) // 10 + 1
+        return ["".join(parts[: at + step]) for at in range(0, len(parts), step)] if self.grows else parts
 
     def _sound(self, sound: bytes) -> Iterator[dict[str, Any]]:
         about = {"expires_at": self.created + 3600, "id": "audio_" + self.id.removeprefix("chatcmpl-")}
@@ -107,3 +128,9 @@ class Envelope:
         again = {"id": ""} if self.family == "qwen" else {}
         for part in pieces(call.arguments):
             yield {"tool_calls": [{"index": index, **again, inner: {text: part}}]}
+
+
+def _grounded(drafts: Sequence[Draft]) -> dict[str, Any]:
+    """Gemini's metadata as LiteLLM passes it on, a list with one object a choice."""
+    found = [draft.grounding for draft in drafts if draft.grounding]
+    return {"vertex_ai_grounding_metadata": found} if found else {}

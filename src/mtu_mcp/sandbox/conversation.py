@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mtu_mcp.sandbox.arithmetic import calculate
+from mtu_mcp.sandbox.tongues import read_prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,12 @@ def echo(talk: Talk) -> str | None:
     """Repeat what comes after "repeat:", "echo:", "reply with"."""
     found = _ECHO.match(talk.question)
     return found[1].strip().strip("\"'“”`") if found else None
+
+
+def decline(talk: Talk) -> str:
+    """Words of refusal when the question asks for one: "please refuse"."""
+    asked = re.search(r"\bplease refuse\b|请拒绝", talk.question, re.IGNORECASE)
+    return "I'm sorry, I cannot help with that. [embedded gateway]" if asked else ""
 
 
 _NAME = re.compile(r"(?:my name is|i am called|call me|我(?:的名字)?(?:叫|是))\s*([^\s,.;!?，。！？]+)", re.IGNORECASE)
@@ -168,8 +175,14 @@ def _clipped(text: str, length: int = 600) -> str:
     return text if len(text) <= length else text[:length] + "…"
 
 
+def translate(talk: Talk) -> str | None:
+    """Translate, word by word, what a prompt asks to translate."""
+    return read_prompt(talk.system, talk.question)
+
+
 RULES: tuple[Callable[[Talk], str | None], ...] = (
     relay,
+    translate,
     echo,
     recall_name,
     recall_order,

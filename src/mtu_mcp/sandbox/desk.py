@@ -67,6 +67,8 @@ class Desk:
     base_url: str = ""
     memory: dict[str, list[dict[str, Any]]] = field(default_factory=dict[str, list[dict[str, Any]]])
     """Messages of stored responses, by id."""
+    cached: dict[str, float] = field(default_factory=dict[str, float])
+    """Prefixes in the explicit context cache, and when each is forgotten."""
     _count: int = 0
     _release: "anyio.Event | None" = None
     _shelf: dict[str, tuple[bytes, str]] = field(default_factory=dict[str, tuple[bytes, str]])
@@ -132,6 +134,9 @@ class Desk:
         model = self.roster.find(name)
         if model is None:
             raise model_missing(name)
+        if kinds == ("chat",) and model.kinds == frozenset({"responses"}):
+            msg = "This model is only supported in v1/responses and not in v1/chat/completions."
+            raise Refusal(404, msg, param="model")
         if kinds and not model.kinds & set(kinds):
             msg = f"This is not a {' or '.join(kinds)} model and thus not supported in this endpoint: `{name}`."
             raise Refusal(404, msg, param="model")

@@ -26,7 +26,9 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One choice of an answer. `sound` is PCM s16le mono 24 kHz."""
+    """One choice of an answer. `sound` is PCM s16le mono 24 kHz; `picture` is Markdown sent in one piece after the text;
+    `grounding` is Gemini's own metadata, sent beside the choices.
+    """
 
     text: str = ""
     reasoning: str = ""
@@ -34,12 +36,16 @@ class Draft:
     annotations: tuple[dict[str, Any], ...] = ()
     finish: str = "stop"
     sound: bytes = b""
+    refusal: str = ""
+    picture: str = ""
+    grounding: dict[str, Any] | None = None
 
     @property
     def tokens(self) -> int:
         """Tokens written, thoughts and arguments included."""
         arguments = "".join(call.name + call.arguments for call in self.tool_calls)
-        return len(pieces(self.text)) + len(pieces(arguments)) + self.reasoning_tokens
+        shown = 1290 if self.picture else 0  # what Google counts for one picture
+        return len(pieces(self.text + self.refusal)) + len(pieces(arguments)) + self.reasoning_tokens + shown
 
     @property
     def reasoning_tokens(self) -> int:
@@ -74,6 +80,8 @@ class Usage:
     reasoning: int = 0
     details: dict[str, int] = field(default_factory=dict[str, int])
     output: dict[str, int] = field(default_factory=dict[str, int])
+    cached: int = 0
+    newly_cached: int = 0
 
     def as_chat(self, family: str) -> dict[str, Any]:
         """The `usage` of chat/completions, with the details its family of model writes."""
@@ -86,6 +94,8 @@ class Usage:
             given = {f"{kind}_tokens": number for kind, number in self.details.items() if number}
             made = {f"{kind}_tokens": number for kind, number in self.output.items() if number}
             made |= {"reasoning_tokens": self.reasoning} if self.reasoning else {}
+            if self.cached or self.newly_cached:
+                given |= {"cached_tokens": self.cached, "cache_creation_input_tokens": self.newly_cached}
             return total | {"prompt_tokens_details": given, "completion_tokens_details": made}
         return total | {
             "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},

@@ -16,7 +16,8 @@ class Model:
     """One name on the list. `family` decides which further fields its requests may carry; `traits` are its own rules.
 
     Sizes are in tokens. Traits: "thinks" (may be asked to), "always-thinks", "stream-only", "searches" (chat with
-    web_search_options), "no-temperature" (reasoning models of OpenAI), "open" (open weights).
+    web_search_options), "no-temperature" (reasoning models of OpenAI), "open" (open weights), "paints" (a picture in
+    the text).
     """
 
     id: str
@@ -43,6 +44,7 @@ KNOWN: tuple[Model, ...] = (
     *_models("gpt-4o gpt-4o-mini", "openai", "openai", "chat responses", (128_000, 16_384)),
     *_models("gpt-4.1 gpt-4.1-mini", "openai", "openai", "chat responses", (1_047_576, 32_768)),
     *_models("gpt-5 gpt-5-mini gpt-5.1", "openai", "openai", "chat responses", (400_000, 128_000), "no-temperature"),
+    *_models("gpt-5-codex gpt-5-pro", "openai", "openai", "responses", (400_000, 128_000), "no-temperature"),
     *_models("o3", "openai", "openai", "chat responses", (200_000, 100_000), "no-temperature"),
     *_models(
         "gpt-4o-search-preview gpt-4o-mini-search-preview gpt-5-search-api",
@@ -64,11 +66,13 @@ KNOWN: tuple[Model, ...] = (
     *_models("qwen-plus qwen-turbo qwen-flash", "alibaba", "qwen", "chat", (131_072, 16_384), "thinks json-schema"),
     *_models("qwen-max", "alibaba", "qwen", "chat", (32_768, 8_192)),
     *_models("qwen3-max", "alibaba", "qwen", "chat", (262_144, 65_536)),
+    *_models("qwen-math-plus qwen-math-turbo", "alibaba", "qwen", "chat", (3_072, 3_072)),
     *_models("qwen3-32b qwen3-235b-a22b", "alibaba", "qwen", "chat", (131_072, 16_384), "thinks thinks-unasked open"),
     *_models("qwq-plus qwq-32b", "alibaba", "qwen", "chat", (131_072, 8_192), "always-thinks stream-only open"),
     *_models("deepseek-chat", "deepseek", "deepseek", "chat", (131_072, 8_192)),
     *_models("deepseek-reasoner", "deepseek", "deepseek", "chat", (131_072, 65_536), "always-thinks"),
     *_models("gemini-2.5-flash", "google", "openai", "chat", (1_048_576, 65_536)),
+    *_models("gemini-2.5-flash-image", "google", "openai", "chat", (32_768, 32_768), "paints"),
     *_models(
         "qwen-omni-turbo qwen-omni-turbo-latest qwen-omni-turbo-2025-03-26 qwen-omni-turbo-2025-01-19 qwen2.5-omni-7b",
         "alibaba",
@@ -86,6 +90,10 @@ KNOWN: tuple[Model, ...] = (
         "stream-only thinks",
     ),
     *_models("qwen3.5-omni-plus qwen3.5-omni-flash", "alibaba", "omni", "chat omni", (262_144, 65_536), "stream-only"),
+    *_models("qwen-mt-plus qwen-mt-flash qwen-mt-lite qwen-mt-turbo", "alibaba", "mt", "chat", (16_384, 8_192)),
+    *_models("qwen-coder-turbo qwen2.5-coder-32b-instruct", "alibaba", "qwen", "chat fill", (131_072, 8_192)),
+    *_models("qwen3-coder-plus qwen3-coder-flash", "alibaba", "qwen", "chat", (1_000_000, 65_536)),
+    *_models("gpt-3.5-turbo-instruct davinci-002 babbage-002", "openai", "openai", "complete", (4_096, 4_096)),
     *_models("jina-deepsearch-v1", "jina", "jina", "chat deepsearch", (1_000_000, 16_384)),
     *_models(
         "text-embedding-3-small text-embedding-3-large text-embedding-ada-002", "openai", "openai", "embed", (8_192, 0)
