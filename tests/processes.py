@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,8 +36,9 @@ def modern(number: int | str, method: str, params: Mapping[str, Any] | None = No
 class Child:
     """A running child: everything it writes is kept, and can be waited for."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", read: Callable[[bytes], Any]) -> None:
         self.process = process
+        self._read = read
         self.lines: list[bytes] = []
         self.errors: list[str] = []
         self._messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
@@ -53,7 +54,7 @@ class Child:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.lines.append(line)
-            self._messages.put(json.loads(line))
+            self._messages.put(self._read(line))
         self._messages.put(None)
 
     def _read_stderr(self) -> None:
@@ -131,8 +132,16 @@ def environment(extra: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def running(environ: Mapping[str, str], *command: str, executable: Sequence[str] = ()) -> Iterator[Child]:
-    """Start `python -m mtu_mcp COMMAND`, or another executable; killed at the end if it still runs."""
+def running(
+    environ: Mapping[str, str],
+    *command: str,
+    executable: Sequence[str] = (),
+    read: Callable[[bytes], Any] = json.loads,
+) -> Iterator[Child]:
+    """Start `python -m mtu_mcp COMMAND`, or another executable; killed at the end if it still runs.
+
+    `read` makes a message of a line of its stdout.
+    """
     process = subprocess.Popen(
         [*(executable or (sys.executable, "-m", "mtu_mcp")), *command],
         stdin=subprocess.PIPE,
@@ -140,7 +149,7 @@ def running(environ: Mapping[str, str], *command: str, executable: Sequence[str]
         stderr=subprocess.PIPE,
         env=environment(environ),
     )
-    child = Child(process)
+    child = Child(process, read)
     try:
         yield child
     finally:

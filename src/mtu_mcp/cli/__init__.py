@@ -5,6 +5,8 @@ Knows nothing of: the gateway's wire. Because: `print` may exist only where stdo
 """
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -31,15 +33,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 failed, 2 wrong arguments, 130 interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a character shows a question mark
+            stream.reconfigure(errors="replace")
     arguments = _parser().parse_args(argv)
     command = import_module(f"mtu_mcp.cli.{arguments.module}")
     try:
-        return command.run(arguments)
+        code: int = command.run(arguments)
+        if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison] - None where there is no console
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains when it flushes at exit
         return 0
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,7 +96,8 @@ def _add_call(commands: "Commands") -> None:
         "call",
         help="call one tool from the shell: mtu-mcp call TOOL key=value ...",
         description="Call one tool. Values are text; one that is JSON ([...], {...}, true, 3) is read as such. "
-        "key=@FILE takes the value from a file, key=- from standard input. Without TOOL, lists the tools.",
+        "key=@FILE takes the value from a file, key=- from standard input; a key given twice is a list. "
+        "Without TOOL, lists the tools.",
     )
     call.set_defaults(module="call")
     call.add_argument("tool", nargs="?", metavar="TOOL")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,6 @@ from mtu_mcp.cli._hosts import naming
 from mtu_mcp.cli.serve import environment, settings_from
 
 if TYPE_CHECKING:
-    from mcp import Client
     from mcp.types import CallToolResult, Tool
 
     from mtu_mcp.settings import Settings
@@ -23,16 +22,32 @@ def run(arguments: argparse.Namespace) -> int:
     """Call the tool and print its answer; without a tool, list the tools."""
     import anyio
 
+    from mtu_mcp.server.logs import configure
+
+    given: dict[str, list[str]] = {}
     try:
-        given = dict(map(_pair, arguments.arguments))
+        for name, value in map(_pair, arguments.arguments):
+            given.setdefault(name, []).append(value)
     except ValueError as error:
         print(f"mtu-mcp call: {error}", file=sys.stderr)
         return 2
     with environment(arguments.sandbox) as environ:
-        return anyio.run(_call, settings_from(environ), arguments.tool, given, arguments.json)
+        settings = settings_from(environ)
+        configure(settings.log_level, settings.api_key)
+        found = anyio.run(_call, settings, arguments.tool, given)
+    if isinstance(found, ValueError):
+        print(f"mtu-mcp call: {found}", file=sys.stderr)
+        return 2
+    return _list(found, arguments.tool) if isinstance(found, dict) else _show(found, arguments.json)
 
 
-async def _call(settings: Settings, tool: str | None, given: Mapping[str, str], as_json: bool) -> int:
+async def _call(
+    settings: Settings, tool: str | None, given: Mapping[str, Sequence[str]]
+) -> CallToolResult | dict[str, Tool] | ValueError:
+    """Return the tool's result; all tools, if it is not one of them; what is wrong with the values.
+
+    Nothing is raised or printed while the client is open, since that would come out of it as a group of exceptions.
+    """
     from mcp import Client
 
     from mtu_mcp.app import open_app
@@ -43,15 +58,17 @@ async def _call(settings: Settings, tool: str | None, given: Mapping[str, str], 
     async with open_app(settings) as app, Client(build_server(app), list_roots_callback=here) as client:
         tools = {listed.name: listed for listed in (await client.list_tools()).tools}
         if tool not in tools:
-            return _list(tools, tool)
-        result = await _ask(client, tools[tool], given)
-    return _show(result, as_json)
+            return tools
+        try:
+            values = _values(tools[tool], given)
+        except ValueError as error:
+            return error
+        return await client.call_tool(tool, values, progress_callback=_progress)
 
 
-async def _ask(client: Client, tool: Tool, given: Mapping[str, str]) -> CallToolResult:
+def _values(tool: Tool, given: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     properties = tool.input_schema.get("properties", {})
-    arguments = {name: _value(text, properties.get(name, {})) for name, text in given.items()}
-    return await client.call_tool(tool.name, arguments, progress_callback=_progress)
+    return {name: _value(name, words, properties.get(name, {})) for name, words in given.items()}
 
 
 async def _progress(progress: float, total: float | None, message: str | None) -> None:
@@ -95,29 +112,36 @@ def _pair(text: str) -> tuple[str, str]:
     if not mark or not name:
         raise ValueError(f"arguments are written key=value, not {text!r}")
     if value == "-":
-        value = sys.stdin.read()
+        value = _text(sys.stdin.buffer.read, "standard input")
     elif value.startswith("@"):
-        value = _from_file(value[1:])
+        value = _text(Path(value[1:]).read_bytes, repr(value[1:]))
     return name.replace("-", "_"), value
 
 
-def _from_file(path: str) -> str:
+def _text(read: Callable[[], bytes], source: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return read().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot read {path!r} as text: {error}") from error
+        raise ValueError(f"cannot read {source} as text: {error}") from error
 
 
-def _value(text: str, schema: Mapping[str, Any]) -> Any:
-    """Read a shell word as the schema wants it: text stays text, a single word for a list becomes a list of one."""
+def _value(name: str, words: Sequence[str], schema: Mapping[str, Any]) -> Any:
+    """Read shell words as the schema wants them: text stays text, words for a list are its items.
+
+    Raises:
+        ValueError: Several words are given for one value.
+    """
     kind = schema.get("type")
+    if kind == "array" and (len(words) > 1 or not words[0].lstrip().startswith("[")):
+        return [_value(name, [word], schema.get("items", {})) for word in words]
+    if len(words) > 1:
+        raise ValueError(f"{name} is given {len(words)} times, and takes one value")
     if kind == "string":
-        return text
+        return words[0]
     try:
-        value = json.loads(text)
+        return json.loads(words[0])
     except json.JSONDecodeError:
-        value = text
-    return [value] if kind == "array" and not text.lstrip().startswith("[") else value
+        return words[0]
 
 
 __all__: Sequence[str] = ["run"]

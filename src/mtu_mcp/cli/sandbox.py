@@ -1,6 +1,7 @@
 """`mtu-mcp sandbox`: the embedded gateway on a port, for curl and for any OpenAI client."""
 
 import argparse
+import sys
 
 HELLO = """\
 The embedded gateway listens on {url}
@@ -18,9 +19,17 @@ def run(arguments: argparse.Namespace) -> int:
     from mtu_mcp.sandbox import Options
     from mtu_mcp.sandbox import run as serve
 
-    serve(
-        arguments.port,
-        Options(dialect=arguments.dialect),
-        ready=lambda url: print(HELLO.format(url=url), flush=True),
-    )
+    try:
+        serve(
+            arguments.port,
+            Options(dialect=arguments.dialect),
+            ready=lambda url: print(HELLO.format(url=url), flush=True),
+        )
+    except OSError as error:
+        reason = error.strerror or error
+        print(
+            f"mtu-mcp sandbox: cannot listen on 127.0.0.1:{arguments.port}: {reason}. Choose another --port.",
+            file=sys.stderr,
+        )
+        return 1
     return 0
