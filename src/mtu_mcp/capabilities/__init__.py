@@ -18,6 +18,8 @@ INDEX: Final = (
     "speech",
     "search",
     "models",
+    "files",
+    "operations",
     "embeddings",
     "moderation",
     "library",

@@ -93,13 +93,12 @@ async def list_page(wire: "Wire", *, after: str = "", limit: int = 0, order: str
     asked = {"after": after and checked(after), "limit": limit or "", "order": order, "purpose": purpose}
     query = urlencode({name: value for name, value in asked.items() if value})
     async with wire.open(Call(ENDPOINT, path=f"{ENDPOINT}?{query}" if query else "")) as body:
-        raw = await body.json(_EXPECTED)
-        listed = sequence(raw) or sequence(mapping(raw).get("data"))
-        if not isinstance(raw, list) and "data" not in mapping(raw):
+        raw = mapping(await body.json(_EXPECTED))
+        if "data" not in raw:
             raise body.unreadable(b"an object without a list of files")
-        entries = tuple(entry for item in listed if (entry := _entry(item)))
-        more = mapping(raw).get("has_more") is True and entries
-        return FilePage(entries, (text(mapping(raw).get("last_id")) or entries[-1].id) if more else "")
+        entries = tuple(entry for item in sequence(raw["data"]) if (entry := _entry(item)))
+        more = raw.get("has_more") is True and entries
+        return FilePage(entries, (text(raw.get("last_id")) or entries[-1].id) if more else "")
 
 
 async def retrieve(wire: "Wire", file_id: str) -> FileEntry:

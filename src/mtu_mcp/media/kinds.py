@@ -63,6 +63,11 @@ _BY_EXTENSION: Final = {
         Kind("video", "video/ogg", "ogv"),
         Kind("document", "application/pdf", "pdf"),
         Kind("document", "application/zip", "zip"),
+        Kind("document", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "docx"),
+        Kind("document", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx"),
+        Kind("document", "application/vnd.openxmlformats-officedocument.presentationml.presentation", "pptx"),
+        Kind("document", "application/epub+zip", "epub"),
+        Kind("document", "application/x-mobipocket-ebook", "mobi"),
         Kind("document", "application/msword", "doc"),
         Kind("document", "image/svg+xml", "svg"),
         TEXT,
@@ -110,7 +115,6 @@ _STARTS: Final = (
     (b"\x00\x00\x01\xba", "mpeg"),
     (b"\x00\x00\x01\xb3", "mpeg"),
     (b"%PDF-", "pdf"),
-    (b"PK\x03\x04", "zip"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "doc"),
 )
 _RIFF: Final = {b"WEBP": "webp", b"WAVE": "wav", b"AVI ": "avi"}
@@ -141,7 +145,7 @@ def kind_of(data: bytes, name: str = "") -> Kind:
     for start, extension in _STARTS:
         if head.startswith(start):
             return _BY_EXTENSION[extension]
-    extension = _contained(head) or _framed(head) or _written(head, name)
+    extension = _contained(head) or _packed(head, name) or _framed(head) or _written(head, name)
     return _BY_EXTENSION[extension] if extension else UNKNOWN
 
 
@@ -170,6 +174,19 @@ def _contained(head: bytes) -> str:
     if head.startswith(b"BM") and len(head) >= 26 and head[14:18] in (b"\x28\0\0\0", b"\x6c\0\0\0", b"\x7c\0\0\0"):
         return "bmp"
     return ""
+
+
+def _packed(head: bytes, name: str) -> str:
+    """Documents that are archives; which of Office's formats, only the name tells before the archive is read."""
+    if head[60:68] == b"BOOKMOBI":
+        return "mobi"
+    if not head.startswith(b"PK\x03\x04"):
+        return ""
+    if head[30:58] == b"mimetypeapplication/epub+zip":
+        return "epub"
+    claimed = kind_of_name(name).extension
+    office = any(mark in head for mark in (b"[Content_Types].xml", b"_rels/", b"docProps/", b"word/", b"xl/", b"ppt/"))
+    return claimed if office and claimed in ("docx", "xlsx", "pptx") else "zip"
 
 
 def _framed(head: bytes) -> str:

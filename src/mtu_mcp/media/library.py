@@ -87,6 +87,24 @@ class Library:
         """Save text as UTF-8; everything else as `save`."""
         return await self.save(text.encode("utf-8", "replace"), title=title, extension=extension, about=about)
 
+    def hidden(self) -> Path:
+        """A name in the folder, not taken, for a file that is written piece by piece; `adopt` gives it its own. Blocking.
+
+        Raises:
+            StorageError: The folder cannot be made.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise writing.storage_error(self.folder, error) from error
+        return self.folder / f".{os.urandom(12).hex()}.part"
+
+    async def adopt(self, hidden: Path, *, title: str, extension: str, about: Mapping[str, Any]) -> Saved:
+        """Give a finished file of `hidden` its name and sidecar; everything else as `save`."""
+        import anyio.to_thread
+
+        return await anyio.to_thread.run_sync(self._save, hidden, title, extension, about)
+
     def list(self) -> list[Saved]:
         """The newest `LISTED` files, newest first; sidecars and hidden files are not told. Blocking."""
         found = self._entries()
@@ -121,17 +139,18 @@ class Library:
         """
         return open_inside(os.path.realpath(self.folder), name)
 
-    def _save(self, data: bytes, title: str, extension: str, about: Mapping[str, Any]) -> Saved:
+    def _save(self, data: bytes | Path, title: str, extension: str, about: Mapping[str, Any]) -> Saved:
         created = float(int(self._clock()))
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(created))
         content = {"title": title, "created": moment, **about}
         stem = self._stem(title, created)
         extension = re.sub(r"[^a-z0-9]", "", extension.lower())[:10] or "bin"
-        hidden = self.folder / f".{os.urandom(12).hex()}.part"
+        hidden = data if isinstance(data, Path) else self.folder / f".{os.urandom(12).hex()}.part"
         beside = hidden.with_suffix(".json.part")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            writing.write_whole(hidden, data, self._create)
+            if isinstance(data, bytes):
+                writing.write_whole(hidden, data, self._create)
             writing.write_whole(beside, _sidecar_text(content), self._create)
             name = self._publish(hidden, beside, stem, extension)
         except OSError as error:
@@ -140,8 +159,9 @@ class Library:
             _discard(hidden)
             _discard(beside)
         writing.flush_folder(self.folder)
-        kind = kinds.kind_of(data[: kinds.HEAD], name)
-        return Saved(name, self.folder / name, _uri(name), kind, len(data), created, content)
+        path = self.folder / name
+        size = len(data) if isinstance(data, bytes) else path.stat().st_size
+        return Saved(name, path, _uri(name), self._kind(name), size, created, content)
 
     def _publish(self, hidden: Path, beside: Path, stem: str, extension: str) -> str:
         for attempt in range(1, _TRIES):

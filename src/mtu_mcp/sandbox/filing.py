@@ -34,7 +34,7 @@ class StoredFile:
     def as_json(self, now: float) -> dict[str, Any]:
         """The File object of the API."""
         status = "uploaded" if not self.parsed(now) else "error" if self.error else "processed"
-        found = {"id": self.id, "object": "file", "bytes": len(self.data), "created_at": self.created}
+        found: dict[str, Any] = {"id": self.id, "object": "file", "bytes": len(self.data), "created_at": self.created}
         found |= {"filename": self.name, "purpose": self.purpose, "status": status}
         found["status_details"] = self.error or None if status == "error" else None
         return found | ({"expires_at": self.expires} if self.expires is not None else {})
