@@ -11,6 +11,8 @@ from connections import CELLS, MEMORY, Cell, connect, every_cell
 from mtu_mcp.sandbox import Sandbox
 from mtu_mcp.sandbox.journal import Entry
 
+ONE_GATEWAY = True
+
 Environ = dict[str, str]
 
 

@@ -13,6 +13,8 @@ from capabilities.material import answered, bodies, call, messages, picture, rea
 from connections import MEMORY, connect, text_of
 from mtu_mcp.sandbox import Sandbox
 
+ONE_GATEWAY = True
+
 Environ = dict[str, str]
 
 

@@ -8,6 +8,8 @@ import pytest
 from capabilities.material import BROKE, answered, call, picture, sound
 from connections import MEMORY, Cell, connect, text_of
 
+ONE_GATEWAY = True
+
 HUGE = "x" * 1_000_000
 HALF = "a\ud800b"
 EVIL_TEXT = [
@@ -130,7 +132,7 @@ async def test_options_may_hold_anything_that_is_json(server: dict[str, str]) ->
             await survives(client, "chat", {"prompt": "Hello", "options": {"x": value}})
             await survives(client, "generate_image", {"prompt": "a", "images": ["fox.png"], "options": {"x": value}})
             await survives(client, "web_search", {"query": "tea", "digest": "host", "options": {"x": value}})
-        for key in ("", "a\r\nb", 'a"b', "x" * 1000, "é"):
+        for key in ("", "a\r\nb", "x" * 1000, "é"):
             said = await survives(client, "chat", {"prompt": "Hello", "options": {key: 1}})
             assert "no field has" in said
 
@@ -146,6 +148,6 @@ async def test_an_unknown_tool_is_answered_with_the_tools_there_are(server: dict
 async def test_long_and_odd_text_passes_over_a_real_wire(cell: Cell, server: dict[str, str]) -> None:
     """MCP specification, transports: messages are UTF-8, one a line on stdio."""
     async with connect(cell, server) as client:
-        assert "exceeded" in (said := await survives(client, "chat", {"prompt": HUGE * 2})) or "length" in said
+        assert "maximum context length" in await survives(client, "chat", {"prompt": HUGE * 2, "model": "gpt-4o"})
         assert "\x00\x1b" in await survives(client, "chat", {"prompt": "a\x00\x1b\u2028\n"})
         await survives(client, "web_search", {"query": "\u2028\u0085\r\n"})

@@ -24,6 +24,8 @@ from capabilities.material import (
 from connections import MEMORY, HostModel, connect, text_of
 from mtu_mcp.sandbox import Options, Sandbox
 
+ONE_GATEWAY = True
+
 Environ = dict[str, str]
 
 

@@ -9,7 +9,9 @@ from mcp import MCPError
 from mcp.types import ResourceTemplateReference
 
 from capabilities.material import answered, call, picture
-from connections import MEMORY, Cell, connect, every_cell
+from connections import CELLS, MEMORY, Cell, connect
+
+ONE_GATEWAY = True
 
 Environ = dict[str, str]
 
@@ -49,7 +51,7 @@ async def test_a_conversation_that_is_not_there_is_an_error(environ: Environ) ->
             await client.read_resource("mtu://conversations/nobody")
 
 
-@every_cell
+@pytest.mark.parametrize("cell", [cell for cell in CELLS if cell.transport in ("memory", "http")], ids=str)
 async def test_a_made_file_is_listed_and_read_back_whole(cell: Cell, environ: Environ) -> None:
     """MCP specification, resources: blobs as base64 with their media type."""
     async with connect(cell, environ) as client:

@@ -11,6 +11,8 @@ from capabilities.material import answered, call, refused
 from connections import MEMORY, connect, text_of
 from mtu_mcp.sandbox import Options, Sandbox
 
+ONE_GATEWAY = True
+
 Environ = dict[str, str]
 
 

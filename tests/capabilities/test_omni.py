@@ -10,6 +10,8 @@ from capabilities.material import answered, bodies, messages, picture, refused, 
 from connections import MEMORY, connect
 from mtu_mcp.sandbox import Sandbox
 
+ONE_GATEWAY = True
+
 Environ = dict[str, str]
 
 

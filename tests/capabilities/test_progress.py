@@ -7,6 +7,8 @@ from capabilities.material import answered
 from connections import MEMORY, Cell, connect, every_cell
 from mtu_mcp.sandbox import Options, Sandbox
 
+ONE_GATEWAY = True
+
 Environ = dict[str, str]
 Heard = list[tuple[float, str]]
 

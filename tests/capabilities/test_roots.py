@@ -8,6 +8,8 @@ from capabilities.material import answered, messages, picture, refused, sound, s
 from connections import CELLS, MEMORY, Cell, connect, every_cell, roots
 from mtu_mcp.sandbox import Sandbox
 
+ONE_GATEWAY = True
+
 Environ = dict[str, str]
 unlisted = pytest.mark.parametrize("cell", [cell for cell in CELLS if cell.transport in ("memory", "http")], ids=str)
 

@@ -9,6 +9,8 @@ from capabilities.material import answered, bodies, call, spent
 from connections import CELLS, Cell, HostModel, connect, every_cell, text_of
 from mtu_mcp.sandbox import Sandbox
 
+ONE_GATEWAY = True
+
 Environ = dict[str, str]
 unlisted = pytest.mark.parametrize("cell", [cell for cell in CELLS if cell.transport != "stdio"], ids=str)
 

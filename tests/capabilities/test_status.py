@@ -9,6 +9,8 @@ from connections import MEMORY, connect
 from mtu_mcp import __version__
 from mtu_mcp.sandbox import Options, Sandbox
 
+ONE_GATEWAY = True
+
 Environ = dict[str, str]
 
 
