@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mtu_mcp.gateway.chat import ChatAnswer, ChatRequest
     from mtu_mcp.gateway.citations import Citation
     from mtu_mcp.gateway.client import Gateway
+    from mtu_mcp.gateway.completions import Completion, CompletionRequest
     from mtu_mcp.gateway.embeddings import EmbeddingRequest, Embeddings
     from mtu_mcp.gateway.exchange import Exchange, Progress, Scope, branch, current_scope, open_scope
     from mtu_mcp.gateway.files import FileEntry, FilePage
@@ -35,6 +36,8 @@ __all__ = [
     "ChatAnswer",
     "ChatRequest",
     "Citation",
+    "Completion",
+    "CompletionRequest",
     "EmbeddingRequest",
     "Embeddings",
     "Exchange",
@@ -81,6 +84,8 @@ _HOMES: Final = {
     "ChatAnswer": "chat",
     "ChatRequest": "chat",
     "Citation": "citations",
+    "Completion": "completions",
+    "CompletionRequest": "completions",
     "EmbeddingRequest": "embeddings",
     "Embeddings": "embeddings",
     "Exchange": "exchange",

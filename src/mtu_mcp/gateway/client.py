@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from mtu_mcp.gateway.audio import Transcript, TranscriptionRequest
     from mtu_mcp.gateway.chat import ChatAnswer, ChatRequest
+    from mtu_mcp.gateway.completions import Completion, CompletionRequest
     from mtu_mcp.gateway.embeddings import EmbeddingRequest, Embeddings
     from mtu_mcp.gateway.files import FileEntry, FilePage
     from mtu_mcp.gateway.images import ImageEdit, ImageRequest, ImagesAnswer, ImageVariation
@@ -83,6 +84,12 @@ class Gateway:
         from mtu_mcp.gateway import chat
 
         return await chat.ask(self._wire, request)
+
+    async def complete(self, request: "CompletionRequest") -> "Completion":
+        """Continue a text; what broke off is returned with `cut` set."""
+        from mtu_mcp.gateway import completions
+
+        return await completions.complete(self._wire, request)
 
     async def respond(self, request: "ResponsesRequest") -> "ResponsesAnswer":
         """Make a request of the Responses API; an answer that broke off is returned with `cut` set."""

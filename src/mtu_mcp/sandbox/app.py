@@ -29,6 +29,7 @@ _FAMILIES = (
     "embeddings",
     "moderations",
     "speech",
+    "completions",
 )
 _UNIMPLEMENTED = ("/v1/images/variations", "/v1/files", "/v1/fine-tunes")
 """What New API answers with 501 although it is documented."""
