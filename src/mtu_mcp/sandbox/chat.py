@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from mtu_mcp.sandbox import deepsearch, omni, translation
+from mtu_mcp.sandbox import deepsearch, documents, omni, translation
 from mtu_mcp.sandbox.attachments import measure_picture, open_url
 from mtu_mcp.sandbox.bodies import read_json
 from mtu_mcp.sandbox.caching import use_cache
@@ -20,13 +20,14 @@ from mtu_mcp.sandbox.chat_rules import check_rules, check_window, prompt_texts, 
 from mtu_mcp.sandbox.chat_wire import Envelope
 from mtu_mcp.sandbox.conversation import Talk, answer, decline, read_talk
 from mtu_mcp.sandbox.corpus import search, write_up
-from mtu_mcp.sandbox.desk import SIGNATURE, Desk, desk_of
+from mtu_mcp.sandbox.desk import SIGNATURE, Desk, desk_of, entry_of
 from mtu_mcp.sandbox.drafts import Draft, Usage, compact
 from mtu_mcp.sandbox.gemini import painted, searched, wants_search
 from mtu_mcp.sandbox.instances import make_instance
 from mtu_mcp.sandbox.refusals import Invalid, Refusal
 from mtu_mcp.sandbox.replies import json_reply, stream_reply
 from mtu_mcp.sandbox.roster import Model
+from mtu_mcp.sandbox.stored_chat import keep
 from mtu_mcp.sandbox.tokens import FLASH, count_image, count_text, pieces
 from mtu_mcp.sandbox.tool_choice import pick_calls
 
@@ -49,6 +50,8 @@ async def create_completion(request: Request) -> Response:
     check_rules(body, model)
     if model.family == "omni":
         return await omni.create_answer(request, body, model)
+    if "documents" in model.traits:
+        return documents.create_answer(request, body, model)
     return _create_text(request, desk, body, model)
 
 
@@ -75,8 +78,10 @@ def _create_text(request: Request, desk: Desk, body: Body, model: Model) -> Resp
         model.family,
         body.get("top_logprobs", 0) if body.get("logprobs") else None,
     )
+    completion = envelope.completion(drafts, usage)
+    keep(desk, body, completion, entry_of(request).request_id)
     if not body.get("stream"):
-        return json_reply(envelope.completion(drafts, usage))
+        return json_reply(completion)
     counted = body.get("stream_options", {}).get("include_usage", False)
     return stream_reply(request, envelope.chunks(drafts, usage, counted=counted))
 

@@ -17,7 +17,7 @@ class Model:
 
     Sizes are in tokens. Traits: "thinks" (may be asked to), "always-thinks", "stream-only", "searches" (chat with
     web_search_options), "no-temperature" (reasoning models of OpenAI), "open" (open weights), "paints" (a picture in
-    the text).
+    the text), "documents" (reads files and long texts).
     """
 
     id: str
@@ -69,6 +69,7 @@ KNOWN: tuple[Model, ...] = (
     *_models("qwen-math-plus qwen-math-turbo", "alibaba", "qwen", "chat", (3_072, 3_072)),
     *_models("qwen3-32b qwen3-235b-a22b", "alibaba", "qwen", "chat", (131_072, 16_384), "thinks thinks-unasked open"),
     *_models("qwq-plus qwq-32b", "alibaba", "qwen", "chat", (131_072, 8_192), "always-thinks stream-only open"),
+    *_models("qwen-long qwen-long-latest", "alibaba", "qwen", "chat", (10_000_000, 8_192), "documents"),
     *_models("deepseek-chat", "deepseek", "deepseek", "chat", (131_072, 8_192)),
     *_models("deepseek-reasoner", "deepseek", "deepseek", "chat", (131_072, 65_536), "always-thinks"),
     *_models("gemini-2.5-flash", "google", "openai", "chat", (1_048_576, 65_536)),
@@ -130,3 +131,11 @@ class Roster:
     def all(self) -> list[Model]:
         """Every model listed, in order."""
         return list(self._offered.values())
+
+    def add(self, model: Model) -> None:
+        """Offer one more: a model somebody tuned."""
+        self._offered[model.id] = model
+
+    def remove(self, name: str) -> None:
+        """Offer it no longer."""
+        self._offered.pop(name, None)
