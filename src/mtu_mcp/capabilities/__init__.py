@@ -22,6 +22,7 @@ INDEX: Final = (
     "operations",
     "embeddings",
     "moderation",
+    "prompts",
     "library",
     "status",
 )

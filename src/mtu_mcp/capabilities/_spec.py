@@ -72,8 +72,32 @@ class ResourceSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptSpec:
+    """One prompt: a recipe a person starts by name, for the host's model to follow.
+
+    Attributes:
+        fn: Function of texts that returns the message; an argument without a default is required, its description is
+            the annotation's, and the docstring is the prompt's.
+        title: What a person sees.
+        tools: The tools it may use; it is listed when one of them is.
+        complete: A completer per argument.
+    """
+
+    fn: Callable[..., str]
+    title: str
+    tools: tuple[str, ...]
+    complete: Mapping[str, Completer]
+
+    @property
+    def name(self) -> str:
+        """The function's name is the prompt's name."""
+        return self.fn.__name__
+
+
+@dataclass(frozen=True, slots=True)
 class Capability:
     """What one capability file contributes."""
 
     tools: tuple[ToolSpec, ...] = ()
     resources: tuple[ResourceSpec, ...] = ()
+    prompts: tuple[PromptSpec, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from mcp.server.caching import CacheHint
@@ -12,14 +12,15 @@ from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
 from mcp.shared.uri_template import UriTemplate
-from mcp.types import INVALID_PARAMS, Completion, PromptReference, ResourceTemplateReference, ToolAnnotations
+from mcp.types import INVALID_PARAMS, Completion, Prompt, PromptReference, ResourceTemplateReference, ToolAnnotations
 
 import mtu_mcp
 from mtu_mcp.capabilities import INSTRUCTIONS, capabilities
-from mtu_mcp.capabilities._spec import ResourceSpec, ToolSpec
+from mtu_mcp.capabilities._spec import Completer, PromptSpec, ResourceSpec, ToolSpec
 from mtu_mcp.server.edge import check_arguments, explained, guard_resource, guard_tool
 from mtu_mcp.server.logs import without_rich
 from mtu_mcp.server.middleware import bound_to
+from mtu_mcp.server.prompts import rendered, shown
 from mtu_mcp.server.schemas import slim
 
 if TYPE_CHECKING:
@@ -39,10 +40,17 @@ LIST_TTL_MS: Final = 3_600_000
 
 class MtuServer(MCPServer[Any]):
     """The SDK's server with three rules of ours: unknown arguments are refused, resources say what they hold, and
-    templates complete.
+    templates and prompts complete.
     """
 
-    def __init__(self, tools: Iterable[ToolSpec], resources: Iterable[ResourceSpec], app: App) -> None:
+    def __init__(
+        self,
+        tools: Iterable[ToolSpec],
+        resources: Iterable[ResourceSpec],
+        app: App,
+        prompts: Iterable[PromptSpec] = (),
+    ) -> None:
+        self._prompts = {spec.name: spec for spec in prompts}
         self._specs = {spec.name: spec for spec in tools}
         self._fixed = {spec.uri: spec for spec in resources if "{" not in spec.uri}
         self._families = [(UriTemplate.parse(spec.uri), spec) for spec in resources if "{" in spec.uri]
@@ -56,7 +64,12 @@ class MtuServer(MCPServer[Any]):
                 tools=[build_tool(spec) for spec in self._specs.values()],
                 middleware=[bound_to(app)],
                 log_level=cast("Any", app.settings.log_level),
-                cache_hints={"tools/list": hint, "resources/list": hint, "resources/templates/list": hint},
+                cache_hints={
+                    "tools/list": hint,
+                    "prompts/list": hint,
+                    "resources/list": hint,
+                    "resources/templates/list": hint,
+                },
             )
         for spec in (*self._fixed.values(), *(spec for _, spec in self._families)):
             self.resource(spec.uri, name=_name(spec.uri), title=spec.title, mime_type=spec.mime)(spec.fn)
@@ -100,17 +113,23 @@ class MtuServer(MCPServer[Any]):
         content = await guard_resource(str(uri), lambda: spec.fn(**arguments))
         return [ReadResourceContents(content=content.data, mime_type=content.mime)]
 
+    async def list_prompts(self) -> list[Prompt]:
+        """List the prompts whose tools are listed."""
+        return [shown(spec) for spec in self._prompts.values()]
+
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
     ) -> GetPromptResult | InputRequiredResult:
         """Render a prompt.
 
         Raises:
-            MCPError: There is no such prompt; the SDK would answer an internal error and log a traceback.
+            MCPError: There is no such prompt, or an argument is missing; the SDK would answer an internal error and
+                log a traceback.
         """
-        if self._prompt_manager.get_prompt(name) is None:
+        del context
+        if name not in self._prompts:
             raise MCPError(INVALID_PARAMS, f"There is no prompt {name[:80]!r}.")
-        return await super().get_prompt(name, arguments, context)
+        return rendered(self._prompts[name], arguments or {})
 
     def _find(self, uri: str) -> tuple[ResourceSpec, dict[str, Any]]:
         if uri in self._fixed:
@@ -127,22 +146,27 @@ class MtuServer(MCPServer[Any]):
         argument: CompletionArgument,
         context: CompletionContext | None,
     ) -> Completion | None:
-        if not isinstance(ref, ResourceTemplateReference):
-            return None
-        spec = next((spec for _, spec in self._families if spec.uri == ref.uri), None)
-        complete = (spec.complete or {}).get(argument.name) if spec else None
+        complete = self._completers(ref).get(argument.name)
         if complete is None:
             return None
         given = (context.arguments if context else None) or {}
         values = await complete(argument.value, given)
         return Completion(values=values[:100], total=len(values), has_more=len(values) > 100)
 
+    def _completers(self, ref: PromptReference | ResourceTemplateReference) -> Mapping[str, Completer]:
+        if isinstance(ref, PromptReference):
+            return self._prompts[ref.name].complete if ref.name in self._prompts else {}
+        found = [spec.complete for _, spec in self._families if spec.uri == ref.uri and spec.complete]
+        return found[0] if found else {}
+
 
 def build_server(app: App) -> MtuServer:
     """Assemble the server that `app.settings` describes."""
     found = capabilities()
     tools = [tool for capability in found for tool in capability.tools if _listed(tool, app.settings)]
-    return MtuServer(tools, [resource for capability in found for resource in capability.resources], app)
+    names = {tool.name for tool in tools}
+    prompts = [prompt for capability in found for prompt in capability.prompts if names & set(prompt.tools)]
+    return MtuServer(tools, [resource for capability in found for resource in capability.resources], app, prompts)
 
 
 def build_tool(spec: ToolSpec) -> Tool:
