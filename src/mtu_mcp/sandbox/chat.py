@@ -18,12 +18,13 @@ from mtu_mcp.sandbox.caching import use_cache
 from mtu_mcp.sandbox.chat_fields import check_chat
 from mtu_mcp.sandbox.chat_rules import check_rules, check_window, prompt_texts, thinks
 from mtu_mcp.sandbox.chat_wire import Envelope
-from mtu_mcp.sandbox.conversation import Talk, answer, decline, read_talk
+from mtu_mcp.sandbox.conversation import Talk, answer, decline, read_talk, text_of
 from mtu_mcp.sandbox.corpus import search, write_up
 from mtu_mcp.sandbox.desk import SIGNATURE, Desk, desk_of, entry_of
 from mtu_mcp.sandbox.drafts import Draft, Usage, compact
 from mtu_mcp.sandbox.gemini import painted, searched, wants_search
 from mtu_mcp.sandbox.instances import make_instance
+from mtu_mcp.sandbox.programs import continue_code
 from mtu_mcp.sandbox.refusals import Invalid, Refusal
 from mtu_mcp.sandbox.replies import json_reply, stream_reply
 from mtu_mcp.sandbox.roster import Model
@@ -141,6 +142,8 @@ def _draft(desk: Desk, body: Body, model: Model, talk: Talk, pictures: list[str]
         return Draft(made, reasoning)
     if "searches" in model.traits or body.get("enable_search"):
         return _searched(desk, body, model, talk, reasoning)
+    if "coder" in model.id and body["messages"][-1].get("partial"):
+        return Draft(continue_code(text_of(body["messages"][-1]["content"])))
     if body["messages"][-1].get("partial") or body["messages"][-1].get("prefix"):
         return Draft(f" … and so it goes on. {SIGNATURE}", reasoning)
     text = f"I was sent {'; '.join(pictures)}. " if pictures else ""
