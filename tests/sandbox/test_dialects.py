@@ -46,7 +46,7 @@ def test_the_list_of_models_can_be_chosen(speaking):
 def test_an_unknown_path_is_named_in_the_refusal(raw):
     """As OpenAI and New API word it."""
     assert raw.post("/v1/nothing").json()["error"]["message"] == "Invalid URL (POST /v1/nothing)"
-    assert raw.get("/v1/chat/completions").status_code == 404
+    assert raw.get("/v1/chat/completion").status_code == 404
 
 
 def test_a_body_that_is_not_json_is_refused(raw):

@@ -100,7 +100,7 @@ def test_function_tools_are_flat_in_responses(raw):
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"background": True}, "background"),
+        ({"background": True, "store": False}, "background"),
         ({"messages": []}, "messages"),
         ({"max_output_tokens": 3}, "max_output_tokens"),
         ({"include": ["everything"]}, "include[0]"),

@@ -31,6 +31,10 @@ _FAMILIES = (
     "speech",
     "completions",
 )
+_KEPT = ("stored_chat", "stored_responses", "finetuning")
+"""Families that need a gateway with a memory; New API has none of them."""
+_REMOVED = ("assistants", "threads", "runs")
+"""What OpenAI removed on 2026-08-26: served only if the options say so."""
 _UNIMPLEMENTED = ("/v1/images/variations", "/v1/files", "/v1/fine-tunes")
 """What New API answers with 501 although it is documented."""
 _UNROUTED = ("/v1/batches",)
@@ -48,6 +52,13 @@ async def refuse_unimplemented(request: Request) -> Response:
     raise not_offered(f"API not implemented ({request.method} {request.url.path})")
 
 
+def _families(desk: Desk) -> tuple[str, ...]:
+    """The families this dialect's gateways have."""
+    if desk.dialect == "new-api":
+        return _FAMILIES
+    return _FAMILIES + _KEPT + (_REMOVED if desk.options.assistants else ())
+
+
 def create_app(options: Options | None = None, desk: Desk | None = None) -> Starlette:
     """The sandbox as an ASGI app; its `Desk` is `app.state.desk`, its `Edge` is `app.state.edge`."""
     desk = desk or Desk(options or Options())
@@ -57,7 +68,8 @@ def create_app(options: Options | None = None, desk: Desk | None = None) -> Star
             routes += [Route(each, refuse_unimplemented, methods=_METHODS) for each in (path, path + "/{rest:path}")]
         for path in _UNROUTED:
             routes += [Route(each, refuse_unknown, methods=_METHODS) for each in (path, path + "/{rest:path}")]
-    for family in _FAMILIES:
+        routes.append(Route("/v1/models/{rest:path}", refuse_unimplemented, methods=["DELETE"]))
+    for family in _families(desk):
         routes += importlib.import_module(f"mtu_mcp.sandbox.{family}").ROUTES
     routes.append(Route("/{rest:path}", refuse_unknown, methods=_METHODS))
     edges: list[Edge] = []

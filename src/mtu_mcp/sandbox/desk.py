@@ -39,7 +39,8 @@ class Options:
     paths answered as such gateways answer what they lack. `models`: names offered; empty means all that are known.
     `omni_audio` False allows `modalities` `["text"]` only, as some gateways do. `pace`: seconds between chunks.
     `parse_polls`, `parse_seconds`: how long a document is parsed. `batch_polls`: polls in which a batch takes a step; 0
-    leaves stepping to POST /sandbox/batches/step. `file_bytes`: a lower limit than the documented ones; 0 is none.
+    leaves stepping to POST /sandbox/batches/step. `assistants`: serve the Assistants API, which OpenAI removed.
+    `file_bytes`: a lower limit than the documented ones; 0 is none.
     """
 
     dialect: Dialect = "openai"
@@ -51,6 +52,7 @@ class Options:
     parse_polls: int = 0
     parse_seconds: float = 0.0
     batch_polls: int = 1
+    assistants: bool = False
     file_bytes: int = 0
     clock: Callable[[], float] = time.time
 
@@ -72,6 +74,7 @@ class Desk:
     _count: int = 0
     _release: "anyio.Event | None" = None
     _shelf: dict[str, tuple[bytes, str]] = field(default_factory=dict[str, tuple[bytes, str]])
+    _drawers: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
 
     def __post_init__(self) -> None:
         self.roster = Roster(self.options.models)
@@ -116,6 +119,17 @@ class Desk:
         self.memory[response_id] = messages
         while len(self.memory) > _REMEMBERED:
             del self.memory[next(iter(self.memory))]
+
+    def drawer(self, kind: str) -> dict[str, Any]:
+        """What a family of routes keeps under the name of its objects: by id, in order of arrival."""
+        return self._drawers.setdefault(kind, {})
+
+    def keep(self, kind: str, wanted: str, kept: Any) -> None:
+        """Put something into a drawer; the oldest are forgotten first."""
+        drawer = self.drawer(kind)
+        drawer[wanted] = kept
+        while len(drawer) > _REMEMBERED:
+            del drawer[next(iter(drawer))]
 
     async def released(self) -> None:
         """Wait until somebody lets stalled calls go on."""

@@ -207,6 +207,23 @@ def either(*rules: Rule) -> Rule:
     return Rule(kind, check, str)
 
 
+def typed(tables: Mapping[str, Table], default: str = "") -> Rule:
+    """An object checked by the table of its `type` (or of `default` when it names none)."""
+
+    def check(value: Any, path: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise wrong_type(path, "an object", value)
+        found: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
+        table = tables.get(str(found.get("type", default)))
+        kind = one_of(*tables)
+        rule = kind if default else kind.required()
+        return check_body(
+            {"type": rule, **(table or {})}, found, path=path, unknown="refuse" if table is not None else "keep"
+        )
+
+    return Rule("an object", check, str)
+
+
 def anything() -> Rule:
     """Whatever it is, unchecked."""
     return Rule("a value", lambda value, _path: value, str)

@@ -1,7 +1,7 @@
 """POST /responses: text, function calls and web search, whole or as a stream of typed events.
 
-Only creation is served. `store` defaults to true on the wire and is echoed, and finished responses can be continued by
-`previous_response_id` while the process lives; background mode is refused, since nothing here could be polled.
+`store` defaults to true on the wire: what is kept can be read, continued by `previous_response_id` and deleted while the
+process lives (see `stored_responses`, which also shows those in the background as unfinished for a while).
 """
 
 from dataclasses import dataclass, field
@@ -23,6 +23,7 @@ from mtu_mcp.sandbox.replies import json_reply, stream_reply
 from mtu_mcp.sandbox.responses_events import events
 from mtu_mcp.sandbox.responses_fields import SEARCH_TOOLS, TABLE
 from mtu_mcp.sandbox.roster import Model
+from mtu_mcp.sandbox.stored_responses import keep
 from mtu_mcp.sandbox.tokens import FLASH, count_image, count_text
 from mtu_mcp.sandbox.tool_choice import pick_calls
 
@@ -51,13 +52,14 @@ async def create_response(request: Request) -> Response:
     response = _response(desk, body, given, draft, searched)
     if body.get("store", True):
         desk.remember(response["id"], [*given.messages, {"role": "assistant", "content": draft.text}])
-    return stream_reply(request, events(response)) if body.get("stream") else json_reply(response)
+    shown = keep(desk, body, response)
+    return stream_reply(request, events(response)) if body.get("stream") else json_reply(shown)
 
 
 def _check(body: Body, model: Model) -> None:
-    if body.get("background"):
-        msg = "Background mode is not offered: responses cannot be retrieved here (embedded gateway)."
-        raise Refusal(400, msg, param="background", code="unsupported_parameter")
+    if body.get("background") and not body.get("store", True):
+        msg = "Background responses must be stored: 'store' must not be false when 'background' is true."
+        raise Refusal(400, msg, param="background", code="invalid_value")
     if "previous_response_id" in body and "conversation" in body:
         msg = "Mutually exclusive parameters: 'previous_response_id' and 'conversation'."
         raise Refusal(400, msg, param="previous_response_id", code="mutually_exclusive_parameters")

@@ -4,15 +4,12 @@ Tools, JSON schemas and locations are flat here where chat/completions nests the
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from mtu_mcp.sandbox.chat_fields import EFFORT, FUNCTION, METADATA, PLACE
 from mtu_mcp.sandbox.fields import (
-    Rule,
     Table,
     anything,
     boolean,
-    check_body,
     either,
     integer,
     listing,
@@ -21,25 +18,10 @@ from mtu_mcp.sandbox.fields import (
     one_of,
     record,
     string,
-    wrong_type,
+    typed,
 )
 
 SEARCH_TOOLS = ("web_search", "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11")
-
-
-def _typed(tables: Mapping[str, Table], default: str = "") -> Rule:
-    """An object checked by the table of its `type` (or of `default` when it names none)."""
-
-    def check(value: Any, path: str) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise wrong_type(path, "an object", value)
-        found: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
-        table = tables.get(str(found.get("type", default)))
-        kind = one_of(*tables)
-        rule = kind if default else kind.required()
-        return check_body({"type": rule, **(table or {})}, found, path=path, unknown="refuse" if table else "keep")
-
-    return Rule("an object", check, str)
 
 
 _PARTS: Mapping[str, Table] = {
@@ -55,7 +37,7 @@ _ITEMS: Mapping[str, Table] = {
     "message": {
         **_STATE,
         "role": one_of("user", "assistant", "system", "developer").required(),
-        "content": either(string(), listing(_typed(_PARTS), 1)).required(),
+        "content": either(string(), listing(typed(_PARTS), 1)).required(),
         "phase": string(),
     },
     "function_call": {
@@ -67,7 +49,7 @@ _ITEMS: Mapping[str, Table] = {
     "function_call_output": {
         **_STATE,
         "call_id": string(1).required(),
-        "output": either(string(), listing(_typed(_PARTS))).required(),
+        "output": either(string(), listing(typed(_PARTS))).required(),
     },
     "web_search_call": {**_STATE, "action": mapping(anything()), "results": anything()},
     "reasoning": {
@@ -99,7 +81,7 @@ _CHOICES: Mapping[str, Table] = {
     },
     **{name: {} for name in SEARCH_TOOLS},
 }
-_FORMAT = _typed(
+_FORMAT = typed(
     {
         "text": {},
         "json_object": {},
@@ -123,10 +105,10 @@ INCLUDABLE = (
 )
 TABLE: Table = {
     "model": string(1).required(),
-    "input": either(string(), listing(_typed(_ITEMS, "message"), 1)).required(),
+    "input": either(string(), listing(typed(_ITEMS, "message"), 1)).required(),
     "instructions": string(),
-    "tools": listing(_typed(_TOOLS), 0, 128),
-    "tool_choice": either(one_of("none", "auto", "required"), _typed(_CHOICES)),
+    "tools": listing(typed(_TOOLS), 0, 128),
+    "tool_choice": either(one_of("none", "auto", "required"), typed(_CHOICES)),
     "include": listing(one_of(*INCLUDABLE)),
     "previous_response_id": string(1),
     "conversation": either(string(1), record({"id": string(1).required()})),
