@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Any, Final
 
 from mcp.types import AudioContent, CallToolResult, ImageContent, ResourceLink, TextContent
 
+from mtu_mcp.capabilities._calls import wished
 from mtu_mcp.errors import MtuError
 from mtu_mcp.gateway import ChatAnswer, Exchange, current_scope
 
@@ -25,6 +29,13 @@ if TYPE_CHECKING:
 
 LONGEST_TEXT: Final = 40_000
 """Characters of one answer; Claude Code moves results of about 50,000 into a file the model has to open."""
+
+
+MOST_THOUGHTS: Final = 600
+"""Characters shown of a model's thoughts; they are often ten times as long as its answer."""
+
+MOST_ALIKE: Final = 3
+"""Receipts of one kind that are listed one by one."""
 
 
 class Answer:
@@ -76,12 +87,16 @@ class Answer:
         self.link(saved)
 
     async def relay(self, reply: ChatAnswer, *, title: str) -> None:
-        """Add what a chat model said, and how it ended if it did not end well."""
-        text = reply.text or reply.refusal
-        for call in reply.tool_calls:
-            text += f"\n\nThe model asks to call {call.name} with {call.arguments}"
-        text = text.strip() or "(The model gave an empty answer.)"
+        """Add what a chat model said, what it wants called, what it thought, and how it ended if it did not end well."""
+        texts = [reply.text]
+        if reply.refusal:
+            texts.append(f"The model declined: {reply.refusal}")
+        texts += [f"Answer {number}:\n{text}" for number, text in enumerate(reply.alternatives, 2)]
+        if reply.tool_calls:
+            texts.append(wished(reply.tool_calls))
+        text = "\n\n".join(filter(str.strip, texts)).strip() or "(The model gave an empty answer.)"
         await self.say_long(text, title=title, about={"model": reply.model})
+        self.say(thoughts(reply.reasoning))
         self.note(incomplete(reply.cut))
 
     def show(self, preview: Preview) -> None:
@@ -109,7 +124,7 @@ class Answer:
                 must say everything the text says.
         """
         exchanges = {id(exchange): exchange for exchange in (*self._earlier, *current_scope().exchanges)}
-        receipts = [receipt(self._app, exchange) for exchange in exchanges.values()]
+        receipts = receipts_of(self._app, list(exchanges.values()))
         tail = "\n".join([*(f"Note: {note}" for note in self._notes), *filter(None, receipts)])
         text = "\n\n".join([*self._texts, tail] if tail else self._texts)
         if structured is not None:
@@ -119,12 +134,38 @@ class Answer:
         )
 
 
+def thoughts(reasoning: str) -> str:
+    """A model's thoughts as a quotation, cut after some lines; empty when it showed none."""
+    shown = " ".join(reasoning.split())
+    if not shown:
+        return ""
+    if len(shown) <= MOST_THOUGHTS:
+        return f"Its thoughts:\n> {shown}"
+    return f"Its thoughts (the first {MOST_THOUGHTS} of {len(shown):,} characters):\n> {shown[:MOST_THOUGHTS]}…"
+
+
 def incomplete(cut: str) -> str:
     """Say why an answer is incomplete; empty when it is complete."""
     return f"The answer is incomplete: {cut.rstrip('.')}." if cut else ""
 
 
-def receipt(app: App, exchange: Exchange) -> str:
+def receipts_of(app: App, exchanges: Sequence[Exchange]) -> list[str]:
+    """A line for each upstream call; many that are alike, as for the pieces of a long text, share one."""
+    alike: dict[tuple[str, ...], list[Exchange]] = {}
+    for one in exchanges:
+        alike.setdefault((one.endpoint, one.model, one.served, one.state, one.alias), []).append(one)
+    lines: list[str] = []
+    for group in alike.values():
+        if len(group) <= MOST_ALIKE:
+            lines += [receipt(app, one) for one in group]
+            continue
+        counted = [one.usage for one in group if one.usage is not None]
+        together = replace(group[0], usage=reduce(add, counted) if counted else None)
+        lines.append(receipt(app, together, calls=len(group)))
+    return lines
+
+
+def receipt(app: App, exchange: Exchange, calls: int = 1) -> str:
     """One line on one upstream call: the model that answered, what it used and what that costs."""
     if exchange.state == "running" or not exchange.model:
         return ""
@@ -134,6 +175,8 @@ def receipt(app: App, exchange: Exchange) -> str:
     asked = exchange.alias or exchange.model
     if asked != parts[0]:
         parts[0] += f" (asked for {asked})"
+    if calls > 1:
+        parts.append(f"{calls:,} calls")
     usage = exchange.usage
     if usage is not None:
         parts += _amounts(usage)

@@ -44,17 +44,17 @@ def _roots(ctx: Context, file: str | None) -> ListRoots | None:
 
 
 async def embed_text(
-    texts: list[str] | None = None,
+    texts: Annotated[list[str] | None, Field(description="To embed.")] = None,
     file: Annotated[str | None, Field(description="Text, CSV or JSONL; one saved here is not embedded again.")] = None,
-    query: str | None = None,
-    top: Annotated[int, Field(description="How many to show.", ge=0, le=100)] = 5,
-    model: str | None = None,
+    query: Annotated[str | None, Field(description="To search for.")] = None,
+    top: Annotated[int, Field(ge=0, le=100)] = 5,
+    model: Annotated[str | None, Field(description="See list_models.")] = None,
     dimensions: Annotated[int | None, Field(ge=1)] = None,
     *,
     app: Annotated[App, Resolve(current_app)],
     roots: Annotated[ListRootsResult | None, Resolve(_roots)],
 ) -> CallToolResult:
-    """Embed texts: vectors saved as JSONL, the most alike pairs, and the texts nearest to a query."""
+    """Embed texts for semantic search: vectors saved as JSONL, top pairs alike, top texts nearest to a query."""
     if query is not None:
         require_words("query", query)
     passages, name = await _gather(app, app.workspace(folders(roots)), texts, file)
@@ -252,7 +252,6 @@ CAPABILITY = Capability(
             embed_text,
             title="Embed texts",
             toolset="vectors",
-            search_hint="semantic search duplicates",
         ),
     )
 )

@@ -42,14 +42,14 @@ def _roots(ctx: Context, images: list[str] | None) -> ListRoots | None:
 
 
 async def moderate_content(
-    texts: list[str] | None = None,
+    texts: Annotated[list[str] | None, Field(description="To judge.")] = None,
     images: Annotated[list[str] | None, Field(description="Paths or URLs.")] = None,
-    model: str | None = None,
+    model: Annotated[str | None, Field(description="See list_models.")] = None,
     *,
     app: Annotated[App, Resolve(current_app)],
     roots: Annotated[ListRootsResult | None, Resolve(_roots)],
 ) -> CallToolResult:
-    """Check texts and images for harmful content."""
+    """Check texts and images for harmful or NSFW content."""
     _require(texts or [], images or [])
     chosen = await choose(app, "moderate", model)
     if images and "no_pictures" in app.catalogue.entry(chosen.model).traits:
@@ -164,7 +164,6 @@ CAPABILITY = Capability(
             toolset="safety",
             read_only=True,
             idempotent=True,
-            search_hint="safety nsfw harmful",
         ),
     )
 )

@@ -6,7 +6,7 @@ Chat completions count `prompt_tokens` and `completion_tokens`, images and Respo
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from mtu_mcp.gateway.shapes import mapping, number, text, whole
@@ -45,6 +45,10 @@ class Usage:
         """Tokens in both directions."""
         return self.input_tokens + self.output_tokens
 
+    def __add__(self, other: Self) -> Self:
+        """What two calls used together; a kind counted in neither stays unknown."""
+        return type(self)(**{each.name: _sum(each.name, self, other) for each in fields(self)})
+
     @classmethod
     def read(cls, raw: object) -> Self | None:
         """Read a `usage` object; None when there is none or it counts nothing we know."""
@@ -76,6 +80,11 @@ class Usage:
             images=images or 0,
             searches=_searches(body),
         )
+
+
+def _sum(name: str, *usages: Usage) -> Any:
+    counted = [value for usage in usages if (value := getattr(usage, name)) is not None]
+    return any(counted) if name == "estimated" else sum(counted) if counted else None
 
 
 def _count(body: Mapping[str, Any], *names: str) -> int | None:

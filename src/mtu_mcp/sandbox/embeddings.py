@@ -25,7 +25,13 @@ from mtu_mcp.sandbox.vectors import embed_text, embed_tokens, packed
 MOST_INPUTS = 2048
 MOST_TOKENS_TOGETHER = 300_000
 _LAST_TOKEN = 200_018
-_BATCHES = {"text-embedding-v1": 25, "text-embedding-v2": 25, "text-embedding-v3": 10, "text-embedding-v4": 10}
+_BATCHES = {
+    "acme/embed": 16,
+    "text-embedding-v1": 25,
+    "text-embedding-v2": 25,
+    "text-embedding-v3": 10,
+    "text-embedding-v4": 10,
+}
 _SIZES = {"text-embedding-3-large": 3072, "text-embedding-v3": 1024, "text-embedding-v4": 1024}
 _USUAL_SIZE = 1536
 _CHOICES = {
@@ -87,6 +93,9 @@ def _filled(item: Input, path: str) -> Input:
 
 def _check_batch(model: Model, inputs: Sequence[Input]) -> None:
     most = _BATCHES.get(model.id, MOST_INPUTS)
+    if len(inputs) > most and model.owner == "acme":
+        msg = f"This model takes at most {most} inputs in one request; there are {len(inputs)}."
+        raise Invalid(msg, param="input", code="too_many_inputs")
     if len(inputs) > most:
         msg = (
             f"<400> InternalError.Algo.InvalidParameter: Value error, batch size is invalid, "

@@ -101,6 +101,7 @@ KNOWN: tuple[Model, ...] = (
     ),
     *_models("text-embedding-v1 text-embedding-v2", "alibaba", "qwen", "embed", (2_048, 0)),
     *_models("text-embedding-v3 text-embedding-v4", "alibaba", "qwen", "embed", (8_192, 0)),
+    *_models("acme/embed", "acme", "openai", "embed", (2_048, 0)),
     *_models("omni-moderation-latest omni-moderation-2024-09-26", "openai", "openai", "moderate", (0, 0)),
     *_models("text-moderation-latest text-moderation-stable", "openai", "openai", "moderate", (0, 0)),
     *_models("acme/tiny:free", "acme", "openai", "chat", (8_192, 2_048)),
