@@ -64,6 +64,7 @@ class Settings(BaseModel):
     model_speech: str = Field("", description="Model for `speak`.")
     model_translate: str = Field("", description="Model for `translate_text`.")
     model_code: str = Field("", description="Model for `complete_code`.")
+    model_document: str = Field("", description="Model for `ask_document`.")
     model_search: str = Field("", description="Model for `web_search` with the `openai` engine.")
     model_research: str = Field("", description="Model for `web_search` with the `jina` engine.")
     model_qwen_search: str = Field("", description="Model for `web_search` with the `qwen` engine.")
@@ -250,6 +251,7 @@ _PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
     "model_speech": _text,
     "model_translate": _text,
     "model_code": _text,
+    "model_document": _text,
     "model_search": _text,
     "model_research": _text,
     "model_qwen_search": _text,

@@ -19,6 +19,7 @@ INDEX: Final = (
     "code",
     "search",
     "models",
+    "documents",
     "files",
     "operations",
     "embeddings",

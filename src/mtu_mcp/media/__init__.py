@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from mtu_mcp.media.download import Fetched, fetch
+    from mtu_mcp.media.extraction import extract_text
     from mtu_mcp.media.kinds import Family, Kind, kind_of, kind_of_name
     from mtu_mcp.media.library import Library, Saved
     from mtu_mcp.media.measurement import Measurement, measure, measure_blocking
@@ -29,6 +30,7 @@ __all__ = [
     "Preview",
     "Saved",
     "Workspace",
+    "extract_text",
     "fetch",
     "folders_from_roots",
     "kind_of",
@@ -51,6 +53,7 @@ _HOMES: Final = {
     "Preview": "thumbnails",
     "Saved": "library",
     "Workspace": "workspace",
+    "extract_text": "extraction",
     "fetch": "download",
     "folders_from_roots": "workspace",
     "kind_of": "kinds",
