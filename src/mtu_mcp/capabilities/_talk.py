@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import anyio.to_thread
 
+from mtu_mcp.capabilities._calls import as_message, as_wire, paired
 from mtu_mcp.capabilities._parts import text_part
 from mtu_mcp.catalogue.tokens import estimate_text_tokens, fit
 from mtu_mcp.errors import MtuError, Rejected
@@ -126,17 +127,18 @@ async def keep(app: App, talk: Talk, turns: Sequence[Turn]) -> str:
     return ""
 
 
-async def as_messages(talk: Talk, restore: Restore | None = None) -> list[dict[str, Any]]:
+async def as_messages(talk: Talk, restore: Restore | None = None, more: Sequence[Turn] = ()) -> list[dict[str, Any]]:
     """Return the instructions and the history as messages of a request.
 
     Args:
         talk: The opened conversation.
         restore: Turns a stored reference back into a part; None sends its name instead, for models that only read.
+        more: Turns that come after the history, such as results of tools.
     """
     messages: list[dict[str, Any]] = [{"role": "system", "content": talk.system}] if talk.system else []
-    for turn in talk.history:
+    for turn in paired([*talk.history, *more]):
         content = turn.content if isinstance(turn.content, str) else await _parts(turn.content, talk, restore)
-        messages.append({"role": turn.role, "content": content})
+        messages.append(as_message(turn, content))
     return messages
 
 
@@ -184,9 +186,18 @@ async def remembered(app: App, name: str | None) -> list[str]:
     return [part["reference"] for part in parts if part.get("reference")]
 
 
-def assistant_turn(reply: ChatAnswer) -> Turn:
-    """The model's turn as it is stored."""
-    return Turn("assistant", reply.text, model=reply.model, reasoning=reply.reasoning, created=time.time())
+def assistant_turn(reply: ChatAnswer, tools: Sequence[Mapping[str, Any]] = ()) -> Turn:
+    """The model's turn as it is stored; with the tools it could choose from while it waits for one."""
+    calls = as_wire(reply.tool_calls)
+    return Turn(
+        "assistant",
+        reply.text or reply.refusal,
+        model=reply.model,
+        reasoning=reply.reasoning,
+        tool_calls=calls,
+        created=time.time(),
+        extra={"tools": list(tools)} if calls and tools else {},
+    )
 
 
 async def _parts(content: Sequence[Mapping[str, Any]], talk: Talk, restore: Restore | None) -> Content:

@@ -20,6 +20,7 @@ from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_model, ask_roots, can_sample, folders, said
 from mtu_mcp.capabilities._params import ModelName, Options
+from mtu_mcp.capabilities._pictures import keep_picture
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._upstream import asking, choose, further_fields, limited_to, remark
 from mtu_mcp.errors import BadAnswer, BadInput, MtuError
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 MOST_INPUT_BYTES: Final = 50 * 1024 * 1024
 """The Images API takes pictures of less than 50 MB."""
 MOST_MADE_BYTES: Final = 64 * 1024 * 1024
-MOST_SHOWN_BYTES: Final = 600_000
-"""Claude Desktop takes 1 MB a result, base64 included."""
 MOST_REFERENCES: Final = 16
 """The Images API takes at most 16 pictures to edit."""
 
@@ -204,32 +203,11 @@ async def _hand_over(app: App, answer: Answer, made: ImagesAnswer, title: str, a
             failures.append(f"{error} It is still at {image.url} for a while." if image.url else str(error))
             continue
         revised = {"revised_prompt": image.revised_prompt} if image.revised_prompt else {}
-        await _keep(app, answer, data, title, {**about, **revised})
+        await keep_picture(app, answer, data, title, {**about, **revised})
         shown += 1
     if not shown:
         raise BadAnswer("No picture came back.", advice=" ".join(failures)[:600])
     answer.note(*failures)
-
-
-async def _keep(app: App, answer: Answer, data: bytes, title: str, about: dict[str, Any]) -> None:
-    """Save one picture and show it; one that cannot be saved is still shown, for it is paid for."""
-    from mtu_mcp.media import Media, kind_of, measure, preview
-
-    kind = kind_of(data)
-    figures = await measure(Media(title, kind, len(data), data=data))
-    size = f" ({figures.width}x{figures.height})" if figures.dimensions else ""
-    try:
-        saved = await app.library.save(data, title=title, extension=kind.extension, about=about)
-    except MtuError as error:
-        answer.say(f"A picture{size} was made, but could not be saved; below is all that is left of it.")
-        answer.note(str(error))
-        saved = None
-    small = await preview(data) if saved else await preview(data, side=1024, max_bytes=MOST_SHOWN_BYTES)
-    if small:
-        answer.show(small)
-    if saved:
-        answer.say(f"Saved {saved.path}{size}")
-        answer.link(saved)
 
 
 async def _bytes(app: App, image: MadeImage) -> bytes:
@@ -244,7 +222,7 @@ CAPABILITY = Capability(
             generate_image,
             title="Make or edit pictures",
             writes=True,
-            search_hint="draw image picture generate edit inpaint mask variation logo illustration photo",
+            search_hint="draw image illustration logo inpaint",
         ),
     )
 )

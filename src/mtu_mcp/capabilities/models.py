@@ -121,7 +121,7 @@ CAPABILITY = Capability(
             title="List models",
             read_only=True,
             idempotent=True,
-            search_hint="models available prices limits context capabilities",
+            search_hint="prices limits context",
         ),
     ),
     resources=(

@@ -41,7 +41,7 @@ async def understand(
     question: Annotated[str, Field(description="What to find out.", min_length=1)],
     media: Annotated[
         list[str] | None,
-        Field(description="Pictures, or one sound, or one video: paths, URLs, data URIs or mtu://media/… links."),
+        Field(description="Pictures, or one sound, or one video: paths, URLs, mtu://media/… links."),
     ] = None,
     frames: Annotated[bool, Field(description="The pictures are frames of one video, in order.")] = False,
     model: ModelName = None,
@@ -51,8 +51,8 @@ async def understand(
     app: Annotated[App, Resolve(current_app)],
     roots: Annotated[ListRootsResult | None, Resolve(_roots)],
 ) -> CallToolResult:
-    """Look at pictures, listen to a sound or watch a video, and answer a question about it (Qwen-Omni). With a
-    conversation name, later questions need not repeat the media.
+    """Look at pictures, listen to a sound or watch a video, and answer a question about it. In a conversation, later
+    questions need not repeat the media.
     """
     require_words("question", question)
     chosen = await choose(app, "omni", model)
@@ -170,7 +170,7 @@ CAPABILITY = Capability(
         ToolSpec(
             understand,
             title="Understand pictures, sound or video",
-            search_hint="describe image picture photo audio sound video vision listen watch Qwen-Omni OCR",
+            search_hint="describe image photo audio video OCR",
         ),
     )
 )

@@ -121,7 +121,7 @@ CAPABILITY = Capability(
             web_search,
             title="Search the web",
             read_only=True,
-            search_hint="web internet search news research sources citations Baidu Jina deep research",
+            search_hint="internet news deep research Baidu",
         ),
     )
 )

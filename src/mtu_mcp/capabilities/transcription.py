@@ -172,7 +172,7 @@ CAPABILITY = Capability(
         ToolSpec(
             transcribe,
             title="Transcribe speech",
-            search_hint="speech to text audio recording subtitles srt vtt whisper translate voice meeting",
+            search_hint="audio recording meeting subtitles whisper",
         ),
     )
 )
