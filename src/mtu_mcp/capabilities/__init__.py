@@ -16,6 +16,7 @@ INDEX: Final = (
     "images",
     "transcription",
     "speech",
+    "translation",
     "code",
     "search",
     "models",
