@@ -39,13 +39,13 @@ async def complete_code(
     prefix: Annotated[str, Field(description="Code before the gap.", min_length=1)],
     suffix: Annotated[str | None, Field(description="Code after it.")] = None,
     max_tokens: Annotated[int, Field(ge=1)] = 512,
-    stop: Annotated[list[str] | None, Field(description="Texts to stop before.", max_length=MOST_STOPS)] = None,
+    stop: Annotated[list[str] | None, Field(max_length=MOST_STOPS)] = None,
     model: ModelName = None,
     options: Options = None,
     *,
     app: Annotated[App, Resolve(current_app)],
 ) -> CallToolResult:
-    """Continue code, or fill the gap between two pieces of it, with a code model. Nothing is written to files."""
+    """Continue code, or fill the gap before a suffix."""
     suffix = suffix or ""
     if not prefix.strip():
         raise BadInput("prefix is empty.", advice="Models fill a gap only after some code.")
@@ -165,7 +165,7 @@ CAPABILITY = Capability(
             title="Complete code",
             toolset="text",
             read_only=True,
-            search_hint="autocomplete fill in the middle FIM code completion coder",
+            search_hint="autocomplete fill in the middle FIM",
         ),
     )
 )

@@ -50,19 +50,19 @@ def _roots(ctx: Context, file: str | None) -> ListRoots | None:
 
 
 async def speak(
-    text: Annotated[str | None, Field(description="What to say; any length.")] = None,
+    text: Annotated[str | None, Field(description="Any length.")] = None,
     file: Annotated[str | None, Field(description="Or a text file.")] = None,
-    voice: Annotated[str, Field(description="alloy, coral, nova, onyx, ... as the model has them.")] = VOICE,
+    voice: Annotated[str, Field(description="alloy, coral, nova, onyx, ...")] = VOICE,
     format: Format = "mp3",  # noqa: A002 - the word models expect
     speed: Annotated[float | None, Field(ge=0.25, le=4)] = None,
-    instructions: Annotated[str | None, Field(description="How to say it: tone, accent, pace.")] = None,
+    instructions: Annotated[str | None, Field(description="Tone, accent, pace.")] = None,
     model: ModelName = None,
     options: Options = None,
     *,
     app: Annotated[App, Resolve(current_app)],
     roots: Annotated[ListRootsResult | None, Resolve(_roots)],
 ) -> CallToolResult:
-    """Turn text into speech, saved as a sound file."""
+    """Turn text into speech, saved as a file."""
     if (text is None) == (file is None):
         raise BadInput("Give either text or file.")
     title, said = await read_text(app, folders(roots), file) if file is not None else ("", text or "")
@@ -200,7 +200,7 @@ CAPABILITY = Capability(
             title="Speak text",
             toolset="audio",
             writes=True,
-            search_hint="text to speech TTS voice read aloud audio narration mp3",
+            search_hint="TTS voice read aloud narration",
         ),
     )
 )

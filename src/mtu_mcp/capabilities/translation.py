@@ -58,20 +58,20 @@ def _roots(ctx: Context, file: str | None) -> ListRoots | None:
 
 
 async def translate_text(
-    target: Annotated[str, Field(description="Language: name or code. All: mtu://languages", min_length=1)],
+    target: Annotated[str, Field(description="Name or code, see mtu://languages.")],
     text: str | None = None,
     file: Annotated[str | None, Field(description="Or a .md, .srt, .vtt or .txt file.")] = None,
     source: str = "auto",
-    terms: Annotated[Pairs, Field(description="Terms and their set translations.")] = None,
-    memory: Annotated[Pairs, Field(description="Sentences and their earlier translations.")] = None,
-    domain: Annotated[str | None, Field(description="Subject and style, in English.", max_length=2000)] = None,
+    terms: Annotated[Pairs, Field(description="Term: translation.")] = None,
+    memory: Annotated[Pairs, Field(description="Sentence: translation.")] = None,
+    domain: Annotated[str | None, Field(description="Subject, in English.")] = None,
     model: ModelName = None,
     options: Options = None,
     *,
     app: Annotated[App, Resolve(current_app)],
     roots: Annotated[ListRootsResult | None, Resolve(_roots)],
 ) -> CallToolResult:
-    """Translate text, or a Markdown or subtitle file with its structure intact (Qwen-MT). A translated file is saved."""
+    """Translate text, or a Markdown or subtitle file with its structure intact, into a new file."""
     from mtu_mcp.capabilities._translating import Order, Translator
 
     if (text is None) == (file is None):
@@ -185,7 +185,7 @@ CAPABILITY = Capability(
             translate_text,
             title="Translate",
             toolset="text",
-            search_hint="translation language localize subtitles srt vtt markdown glossary",
+            search_hint="localize subtitles srt glossary",
         ),
     ),
     resources=(ResourceSpec("mtu://languages", languages, "Languages"),),
