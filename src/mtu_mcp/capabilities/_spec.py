@@ -79,19 +79,21 @@ class PromptSpec:
         fn: Function of texts that returns the message; an argument without a default is required, its description is
             the annotation's, and the docstring is the prompt's.
         title: What a person sees.
-        tools: The tools it may use; it is listed when one of them is.
+        tools: The tools it tells to call; it is listed when all of them are.
         complete: A completer per argument.
+        stands_in_for: The prompt whose name it takes where that one's tools are not listed; it goes before it.
     """
 
     fn: Callable[..., str]
     title: str
     tools: tuple[str, ...]
     complete: Mapping[str, Completer]
+    stands_in_for: str = ""
 
     @property
     def name(self) -> str:
         """The function's name is the prompt's name."""
-        return self.fn.__name__
+        return self.stands_in_for or self.fn.__name__
 
 
 @dataclass(frozen=True, slots=True)

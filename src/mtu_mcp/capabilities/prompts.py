@@ -12,7 +12,7 @@ A step that calls a tool gives the arguments as JSON, ready to be used. What onl
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import anyio.to_thread
@@ -129,8 +129,6 @@ def translate_document(
     terms: Annotated[str, "Fixed terms: source = target, one a line"] = "",
 ) -> str:
     """Translate a document with its structure intact."""
-    if "text" not in current_app().settings.toolsets:
-        return _translated_by_chat(file, language, terms)
     return f"""Translate a document into {language}.
 
 1. {_call("translate_text", file=file, target=language, terms=_pairs(terms))}
@@ -139,7 +137,12 @@ def translate_document(
    and terms must be there unchanged. List what you would correct; change nothing unasked."""
 
 
-def _translated_by_chat(file: str, language: str, terms: str) -> str:
+def translate_document_in_pieces(
+    file: Annotated[str, "Path of the document"],
+    language: Annotated[str, "Language to translate into"],
+    terms: Annotated[str, "Fixed terms: source = target, one a line"] = "",
+) -> str:
+    """Translate a document with its structure intact."""
     fixed = "".join(f"\nAlways translate {source!r} as {target!r}." for source, target in _pairs(terms).items())
     order = f"Translate into {language}. Keep Markdown, numbers, links and code as they are. Answer with nothing else."
     asked = _call("chat", prompt=f"{order}{fixed}\n\n<the piece>")
@@ -244,29 +247,32 @@ def _fitting(typed: str, words: Iterable[str]) -> list[str]:
     return sorted(found, key=lambda word: not word.casefold().startswith(wanted))
 
 
-def _prompt(fn: Callable[..., str], title: str, *tools: str, **complete: Completer) -> PromptSpec:
-    return PromptSpec(fn, title, tools, complete)
-
+_TRANSLATION: Final = {"file": _files("document"), "language": _languages}
 
 CAPABILITY = Capability(
     prompts=(
-        _prompt(
-            second_opinion, "Second opinion", "chat", model=_models("chat", "reasoning"), conversation=_conversations
+        PromptSpec(
+            second_opinion,
+            "Second opinion",
+            ("chat",),
+            {"model": _models("chat", "reasoning"), "conversation": _conversations},
         ),
-        _prompt(describe_media, "Describe media", "understand", media=_files("image", "audio", "video")),
-        _prompt(
-            meeting_minutes, "Meeting minutes", "transcribe", recording=_files("audio", "video"), language=_languages
+        PromptSpec(describe_media, "Describe media", ("understand",), {"media": _files("image", "audio", "video")}),
+        PromptSpec(
+            meeting_minutes,
+            "Meeting minutes",
+            ("transcribe",),
+            {"recording": _files("audio", "video"), "language": _languages},
         ),
-        _prompt(research_report, "Research report", "web_search", depth=_one_of("quick", "deep"), language=_languages),
-        _prompt(picture_brief, "Picture from an idea", "generate_image", picture=_files("image")),
-        _prompt(
-            translate_document,
-            "Translate a document",
-            "translate_text",
-            "chat",
-            file=_files("document"),
-            language=_languages,
+        PromptSpec(
+            research_report,
+            "Research report",
+            ("web_search",),
+            {"depth": _one_of("quick", "deep"), "language": _languages},
         ),
-        _prompt(review_code, "Code review", "chat", model=_models("chat", "code", "reasoning")),
+        PromptSpec(picture_brief, "Picture from an idea", ("generate_image",), {"picture": _files("image")}),
+        PromptSpec(translate_document_in_pieces, "Translate a document", ("chat",), _TRANSLATION, "translate_document"),
+        PromptSpec(translate_document, "Translate a document", ("translate_text",), _TRANSLATION),
+        PromptSpec(review_code, "Code review", ("chat",), {"model": _models("chat", "code", "reasoning")}),
     )
 )

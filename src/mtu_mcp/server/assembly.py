@@ -165,7 +165,7 @@ def build_server(app: App) -> MtuServer:
     found = capabilities()
     tools = [tool for capability in found for tool in capability.tools if _listed(tool, app.settings)]
     names = {tool.name for tool in tools}
-    prompts = [prompt for capability in found for prompt in capability.prompts if names & set(prompt.tools)]
+    prompts = [prompt for capability in found for prompt in capability.prompts if names.issuperset(prompt.tools)]
     return MtuServer(tools, [resource for capability in found for resource in capability.resources], app, prompts)
 
 
