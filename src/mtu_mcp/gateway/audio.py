@@ -17,12 +17,14 @@ class TranscriptionRequest:
         file: The sound, or a video with sound.
         response_format: json, text, srt, vtt, verbose_json or diarized_json; which of them, depends on the model.
         options: Further fields of the API's form; a list becomes `name[]`, as in `timestamp_granularities`.
+        seconds: Length of the sound where it is known, for an estimate of its cost.
     """
 
     model: str
     file: Upload
     response_format: str = "json"
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,9 +90,9 @@ async def ask(wire: "Wire", request: ChatRequest) -> ChatAnswer:
     """
     from mtu_mcp.gateway.exchange import current_scope
 
-    with wire.spend(ENDPOINT, request.model) as entry:
+    payload = _payload(request)
+    async with wire.spend(ENDPOINT, request.model, payload) as entry:
         await current_scope().report(f"asking {request.model}")
-        payload = _payload(request)
         try:
             return await _attempt(wire, request, payload, entry)
         except Rejected as error:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mtu_mcp.gateway.chat import ChatAnswer, ChatRequest
     from mtu_mcp.gateway.completions import Completion, CompletionRequest
     from mtu_mcp.gateway.embeddings import EmbeddingRequest, Embeddings
+    from mtu_mcp.gateway.exchange import Books
     from mtu_mcp.gateway.files import FileEntry, FilePage
     from mtu_mcp.gateway.images import ImageEdit, ImageRequest, ImagesAnswer, ImageVariation
     from mtu_mcp.gateway.models import ModelEntry
@@ -46,6 +47,7 @@ class Gateway:
         wait: Sleeps for some seconds, between tries.
         clock: Seconds of a clock that only goes forward, for durations.
         now: Unix seconds, for a Retry-After that is a date.
+        books: Is told of every call that may cost money, and may refuse it.
     """
 
     def __init__(
@@ -56,7 +58,9 @@ class Gateway:
         wait: Callable[[float], Awaitable[None]] = anyio.sleep,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
+        books: "Books | None" = None,
     ) -> None:
+        self._books = books
         self._settings = settings
         self._transport = transport
         self._wait = wait
@@ -75,7 +79,12 @@ class Gateway:
 
         if self._opened is None:
             self._opened = Wire(
-                self._settings, transport=self._transport, wait=self._wait, clock=self._clock, now=self._now
+                self._settings,
+                transport=self._transport,
+                wait=self._wait,
+                clock=self._clock,
+                now=self._now,
+                books=self._books,
             )
         return self._opened
 

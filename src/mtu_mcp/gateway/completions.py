@@ -64,7 +64,7 @@ async def complete(wire: "Wire", request: CompletionRequest) -> Completion:
     from mtu_mcp.gateway.exchange import current_scope
 
     asked = {**request.options, "model": request.model, "prompt": request.prompt, "stream": True}
-    with wire.spend(ENDPOINT, request.model) as entry:
+    async with wire.spend(ENDPOINT, request.model, asked) as entry:
         await current_scope().report(f"asking {request.model}")
         try:
             return await _attempt(wire, request.model, asked | {"stream_options": {"include_usage": True}}, entry)

@@ -78,7 +78,7 @@ async def embed(wire: "Wire", request: EmbeddingRequest) -> Embeddings:
 
 async def _ask(wire: "Wire", request: EmbeddingRequest, encoding: Mapping[str, Any]) -> Embeddings:
     payload = {**encoding, **request.options, "model": request.model, "input": list(request.texts)}
-    with wire.spend(ENDPOINT, request.model) as entry:
+    async with wire.spend(ENDPOINT, request.model, payload) as entry:
         await current_scope().report(f"embedding {len(request.texts):,} texts")
         async with wire.open(Call(ENDPOINT, request.model, payload, key=entry.idempotency_key)) as body:
             entry.request_id = body.request_id

@@ -3,18 +3,25 @@
 The server opens a Scope round each call; every upstream call made inside adds one Exchange to it, however it ends.
 So the ledger is fed here and a new tool cannot forget to count. The scope travels in a ContextVar because passing it
 through every signature would make each capability carry what only the edge reads.
+
+Whoever keeps the books is told before a call is sent, and may refuse it, and once after it ended. The books belong to
+the gateway object and not to a scope: what is spent outside any call of a tool, such as by work resumed at start, has
+a scope that nobody opened, and must be entered all the same. The scope only says whose call it is.
 """
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
 from uuid import uuid4
 
+import anyio
+
 from mtu_mcp.errors import UpstreamError
+from mtu_mcp.gateway.demands import Demand
 from mtu_mcp.gateway.usage import Usage
 
 _log = logging.getLogger(__name__)
@@ -37,6 +44,12 @@ class Exchange:
         seconds: From the first byte sent to the end, retries included.
         idempotency_key: The same on every retry.
         alias: The word that was asked for when it was no model's name, such as "best".
+        demand: What it may use at most.
+        owed: Whether something may have to be paid: it was sent, and not refused.
+        made: Pictures that came.
+        entry: Its number in the books; 0 when it is in none.
+        cny: What it cost, by whoever keeps the books; None until it is settled, or when no price is known.
+        basis: How that was reckoned: "list" prices, "assumed" ones, "unknown", or "none" when nothing was owed.
     """
 
     endpoint: str
@@ -49,6 +62,24 @@ class Exchange:
     seconds: float = 0.0
     idempotency_key: str = ""
     alias: str = ""
+    demand: Demand = field(default_factory=Demand, compare=False)
+    owed: bool = field(default=False, compare=False)
+    made: int = field(default=0, compare=False)
+    entry: int = field(default=0, compare=False)
+    cny: float | None = field(default=None, compare=False)
+    basis: str = field(default="", compare=False)
+
+
+class Books(Protocol):
+    """Whoever keeps account of what is spent."""
+
+    async def before(self, exchange: Exchange, scope: "Scope") -> None:
+        """Enter a call that is about to be sent; raising refuses it, and then nothing was entered."""
+        ...
+
+    async def after(self, exchange: Exchange, scope: "Scope") -> None:
+        """Settle it, however it ended; called exactly once for each call that was entered, and never raises."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +101,12 @@ class Scope:
     Attributes:
         exchanges: The upstream calls, in the order they began.
         aliases: For a model, the word it was asked for by.
+        call: The name of this call, one for all its parts.
+        tool: The tool that was called; empty outside of any.
+        job: The job this work belongs to, if it is one's.
+        owner: Whose call it is; empty while one person uses a server.
+        approved: Whether the user was asked about the cost and agreed.
+        notes: What the answer has to say about its account.
     """
 
     def __init__(
@@ -77,6 +114,12 @@ class Scope:
     ) -> None:
         self.exchanges: list[Exchange] = []
         self.aliases: dict[str, str] = parent.aliases if parent else {}
+        self.call: str = parent.call if parent else uuid4().hex
+        self.tool: str = parent.tool if parent else ""
+        self.job: str = parent.job if parent else ""
+        self.owner: str = parent.owner if parent else ""
+        self.approved: bool = parent.approved if parent else False
+        self.notes: list[str] = parent.notes if parent else []
         self._report = report
         self._parent = parent
 
@@ -140,15 +183,39 @@ def branch(name: str) -> Generator[Scope]:
         _current.reset(token)
 
 
-@contextmanager
-def exchange(endpoint: str, model: str, clock: Callable[[], float] = time.monotonic) -> Generator[Exchange]:
+_entry: ContextVar[Exchange | None] = ContextVar("mtu_mcp_exchange", default=None)
+
+
+def mark_owed(owed: bool) -> None:
+    """Note of the running exchange, if there is one, whether something may have to be paid for it."""
+    entry = _entry.get()
+    if entry is not None:
+        entry.owed = owed
+
+
+@asynccontextmanager
+async def exchange(
+    endpoint: str,
+    model: str,
+    clock: Callable[[], float] = time.monotonic,
+    *,
+    demand: Demand | None = None,
+    books: Books | None = None,
+) -> AsyncGenerator[Exchange]:
     """Enter one upstream call in the current scope and settle it exactly once, however the block ends.
 
     A block that sets `state` itself (to "cut") keeps what it set.
+
+    Raises:
+        MtuError: The books refuse it; it is then not entered.
     """
     scope = current_scope()
     entry = Exchange(endpoint, model, idempotency_key=str(uuid4()), alias=scope.aliases.get(model, ""))
+    entry.demand = demand or Demand()
+    if books is not None:
+        await _enter(books, entry, scope)
     scope.add(entry)
+    token = _entry.set(entry)
     began = clock()
     try:
         yield entry
@@ -164,4 +231,24 @@ def exchange(endpoint: str, model: str, clock: Callable[[], float] = time.monoto
         if entry.state == "running":
             entry.state = "done"
     finally:
+        _entry.reset(token)
         entry.seconds = max(0.0, clock() - began)
+        if books is not None:
+            await _settle(books, entry, scope)
+
+
+async def _enter(books: Books, entry: Exchange, scope: Scope) -> None:
+    try:
+        await books.before(entry, scope)
+    except Exception:
+        raise
+    except BaseException:  # cancelled between being entered and being sent
+        entry.state = "cancelled"
+        await _settle(books, entry, scope)
+        raise
+
+
+async def _settle(books: Books, entry: Exchange, scope: Scope) -> None:
+    # The books wait for a locked database for some seconds at most, so this ends although it is shielded.
+    with anyio.CancelScope(shield=True):
+        await books.after(entry, scope)

@@ -41,7 +41,7 @@ class Form:
             BadInput: A file cannot be read.
         """
         head = b"".join(self._field(name, value) for name, value in self.fields)
-        parts = [(self._file_head(name, upload), upload, await _size(upload)) for name, upload in self.files]
+        parts = [(self._file_head(name, upload), upload, await size_of(upload)) for name, upload in self.files]
         return MeasuredForm(head, parts, f"--{self.boundary}--\r\n".encode())
 
     def _field(self, name: str, value: str) -> bytes:
@@ -103,7 +103,12 @@ def _written(value: object) -> str:
     return ("true" if value else "false") if isinstance(value, bool) else compact(value)
 
 
-async def _size(upload: Upload) -> int:
+async def size_of(upload: Upload) -> int:
+    """Bytes of a file.
+
+    Raises:
+        BadInput: It cannot be read.
+    """
     if not upload.on_disk:
         return len(upload.data or b"")
     try:

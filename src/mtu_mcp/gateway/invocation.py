@@ -44,8 +44,9 @@ async def invoke(wire: "Wire", invocation: Invocation) -> Outcome:
     await anyio.to_thread.run_sync(checked.check_arguments, operation, invocation.arguments)
     model = text(invocation.arguments.get("model"))
     call = _call(invocation, model)
-    spending = wire.spend(operation.path, model) if operation.spends else nullcontext()
-    with spending as entry:
+    files = [(name, upload) for name, uploads in invocation.files.items() for upload in uploads]
+    spending = wire.spend(operation.path, model, invocation.arguments, files) if operation.spends else nullcontext()
+    async with spending as entry:
         async with wire.open(call.keyed(entry.idempotency_key) if entry else call) as body:
             outcome = await _read(body, operation)
         if entry:

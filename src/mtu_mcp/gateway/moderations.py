@@ -80,7 +80,7 @@ async def moderate(wire: "Wire", request: ModerationRequest) -> Moderation:
     """
     payload = {**request.options, "model": request.model, "input": list(request.input)}
     wanted = len(request.input) if all(isinstance(one, str) for one in request.input) else 1
-    with wire.spend(ENDPOINT, request.model) as entry:
+    async with wire.spend(ENDPOINT, request.model, payload) as entry:
         await current_scope().report("moderating")
         async with wire.open(Call(ENDPOINT, request.model, payload, key=entry.idempotency_key)) as body:
             entry.request_id = body.request_id

@@ -57,7 +57,8 @@ async def vary(wire: "Wire", request: ImageVariation) -> ImagesAnswer:
 
 
 async def _call(wire: "Wire", call: Call) -> ImagesAnswer:
-    with wire.spend(call.endpoint, call.model) as entry:
+    asked, files = (dict(call.form.fields), call.form.files) if call.form else (call.payload or {}, ())
+    async with wire.spend(call.endpoint, call.model, asked, files) as entry:
         await current_scope().report(f"asking {call.model} for a picture")
         async with wire.open(call.keyed(entry.idempotency_key)) as body:
             entry.request_id = body.request_id
@@ -65,6 +66,7 @@ async def _call(wire: "Wire", call: Call) -> ImagesAnswer:
             # Tens of megabytes of base64: decoded where it holds nobody up.
             answer = await anyio.to_thread.run_sync(_read, raw, call.model, body.request_id)
             entry.usage, entry.served = answer.usage, text(raw.get("model"))
+            entry.made = sum(1 for image in answer.images if image.data or image.url)
             _require_one(answer, raw, body, entry)
             return answer
 

@@ -85,9 +85,9 @@ async def respond(wire: "Wire", request: ResponsesRequest) -> ResponsesAnswer:
     from mtu_mcp.gateway.streams import hear
     from mtu_mcp.gateway.wire import Call
 
-    with wire.spend(ENDPOINT, request.model) as entry:
+    payload = {**request.options, "model": request.model, "input": request.input, "stream": request.stream}
+    async with wire.spend(ENDPOINT, request.model, payload) as entry:
         await current_scope().report(f"asking {request.model}")
-        payload = {**request.options, "model": request.model, "input": request.input, "stream": request.stream}
         accept = "text/event-stream, application/json" if request.stream else "application/json"
         call = Call(ENDPOINT, request.model, payload=payload, key=entry.idempotency_key, accept=accept)
         assembler = ResponseAssembler()

@@ -71,11 +71,10 @@ async def search(wire: "Wire", request: BaiduSearch) -> BaiduAnswer:
     from mtu_mcp.gateway.exchange import current_scope
     from mtu_mcp.gateway.wire import Call
 
-    with wire.spend(ENDPOINT, MODEL) as entry:
+    messages = [{"role": "user", "content": request.query}]
+    payload = {"search_source": MODEL, **request.options, "messages": messages}
+    async with wire.spend(ENDPOINT, MODEL, payload) as entry:
         await current_scope().report("searching with Baidu")
-        defaults = {"search_source": MODEL}
-        messages = [{"role": "user", "content": request.query}]
-        payload = {**defaults, **request.options, "messages": messages}
         call = Call(ENDPOINT, payload=payload, key=entry.idempotency_key, url=wire.baidu_url)
         async with wire.open(call) as body:
             raw = mapping(await body.json(_EXPECTED))

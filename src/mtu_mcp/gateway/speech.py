@@ -42,7 +42,7 @@ async def translate(wire: "Wire", request: TranscriptionRequest) -> Transcript:
 async def _call(wire: "Wire", endpoint: str, request: TranscriptionRequest) -> Transcript:
     values = {**request.options, "model": request.model, "response_format": request.response_format}
     form = Form(list(fields(values)), [("file", request.file)])
-    with wire.spend(endpoint, request.model) as entry:
+    async with wire.spend(endpoint, request.model, values, form.files, seconds=request.seconds) as entry:
         await current_scope().report(f"asking {request.model} to listen")
         call = Call(endpoint, request.model, form=form, key=entry.idempotency_key, accept="*/*")
         async with wire.open(call) as body:

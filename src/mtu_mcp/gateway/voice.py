@@ -75,7 +75,7 @@ async def speak(wire: "Wire", request: SpeechRequest) -> SpokenAnswer:
         "voice": request.voice,
         "response_format": request.response_format,
     }
-    with wire.spend(ENDPOINT, request.model) as entry:
+    async with wire.spend(ENDPOINT, request.model, payload) as entry:
         await current_scope().report(f"asking {request.model} to speak")
         call = Call(ENDPOINT, request.model, payload=payload, key=entry.idempotency_key, accept="*/*")
         async with wire.open(call) as body:

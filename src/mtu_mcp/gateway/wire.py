@@ -10,8 +10,8 @@ import json
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -23,13 +23,16 @@ from mtu_mcp import __version__
 from mtu_mcp.errors import BadInput, NotAuthorized, Overloaded, SettingsError, UpstreamError, UpstreamFailure
 from mtu_mcp.gateway import failures
 from mtu_mcp.gateway.body import Body
-from mtu_mcp.gateway.exchange import Exchange, current_scope, exchange
+from mtu_mcp.gateway.demands import measured
+from mtu_mcp.gateway.exchange import Books, Exchange, current_scope, exchange, mark_owed
 from mtu_mcp.gateway.failures import Asked
-from mtu_mcp.gateway.forms import Form
+from mtu_mcp.gateway.forms import Form, size_of
 from mtu_mcp.settings import Settings
 
 if TYPE_CHECKING:
     import httpx
+
+    from mtu_mcp.gateway.uploads import Upload
 
 _log = logging.getLogger(__name__)
 
@@ -90,6 +93,7 @@ class Wire:
         wait: Sleeps for some seconds.
         clock: Seconds of a clock that only goes forward.
         now: Unix seconds, for a Retry-After that is a date.
+        books: Is told of every call that may cost money.
     """
 
     def __init__(
@@ -100,7 +104,9 @@ class Wire:
         wait: Callable[[float], Awaitable[None]] = anyio.sleep,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
+        books: Books | None = None,
     ) -> None:
+        self._books = books
         self._settings = settings
         self._transport = transport
         self._wait = wait
@@ -120,16 +126,35 @@ class Wire:
         """Where Baidu search is asked."""
         return self._settings.baidu_url
 
-    @contextmanager
-    def spend(self, endpoint: str, model: str) -> Generator[Exchange]:
+    @asynccontextmanager
+    async def spend(
+        self,
+        endpoint: str,
+        model: str,
+        asked: Mapping[str, Any] | None = None,
+        files: "Sequence[tuple[str, Upload]]" = (),
+        *,
+        seconds: float = 0.0,
+    ) -> AsyncGenerator[Exchange]:
         """Enter one upstream call that may cost money; it is settled when the block ends, however it ends.
+
+        Args:
+            endpoint: As in the API's paths.
+            model: The model asked for.
+            asked: The fields of the request, by which its cost is estimated.
+            files: Its files, with their fields.
+            seconds: Length of the sound among them, where it is known.
 
         Raises:
             SettingsError: A variable is wrong.
             NotAuthorized: There is no key to send.
+            BadInput: A file cannot be read.
+            Refused: A cap leaves no room for it.
         """
         self._key()
-        with exchange(endpoint, model, self._clock) as entry:
+        weighed = [(name, upload, await size_of(upload)) for name, upload in files] if self._books else ()
+        demand = measured(asked or {}, weighed, seconds) if self._books else None
+        async with exchange(endpoint, model, self._clock, demand=demand, books=self._books) as entry:
             yield entry
 
     @asynccontextmanager
@@ -154,13 +179,17 @@ class Wire:
 
         for attempt in range(self._settings.max_retries + 1):
             try:
-                response = await http.send(await self._request(http, call, secret), stream=True)
+                request = await self._request(http, call, secret)
+                mark_owed(True)
+                response = await http.send(request, stream=True)
                 if response.is_success:
                     return response
+                mark_owed(False)  # no gateway bills for what it refused
                 failure = await self._failure(response, call, secret)
                 pause = _pause(failure, call, attempt)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 failure = failures.from_transport(error, self._patience(call))
+                mark_owed(_reached(error))
                 pause = _backoff(attempt) if _unsent(error, call) else None
             if pause is None or attempt == self._settings.max_retries:
                 raise failure
@@ -265,6 +294,14 @@ def _unsent(error: Exception, call: Call) -> bool:
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
         return "CERTIFICATE_VERIFY_FAILED" not in str(error)
     return call.method == "GET" and isinstance(error, httpx.ReadError | httpx.RemoteProtocolError)
+
+
+def _reached(error: Exception) -> bool:
+    """Whether the gateway may have got the request, and so may bill for it."""
+    import httpx
+
+    never = httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol
+    return not isinstance(error, (*never, httpx.InvalidURL))
 
 
 def _pause(failure: UpstreamError, call: Call, attempt: int) -> float | None:
