@@ -141,7 +141,7 @@ class Conversations:
             SELECT name FROM conversations WHERE owner = ? AND name LIKE ? ESCAPE '\\'
             ORDER BY updated DESC, id DESC LIMIT ?
         """
-        parameters = (self._owner, _storable(escaped) + "%", limit)
+        parameters = (self._owner, storable(escaped) + "%", limit)
         rows = await self._database.read(lambda it: it.execute(query, parameters).fetchall())
         return [row[0] for row in rows]
 
@@ -204,7 +204,7 @@ class Conversations:
                 opening = CASE opening WHEN '' THEN excluded.opening ELSE opening END,
                 updated = MAX(updated, excluded.updated)
             """,
-            (self._owner, name, _storable(model), _storable(opening), now, now),
+            (self._owner, name, storable(model), storable(opening), now, now),
         )
         identity = connection.execute(
             "SELECT id FROM conversations WHERE owner = ? AND name = ?", (self._owner, name)
@@ -250,12 +250,12 @@ def _normal(text: str) -> str:
 def _row(turn: Turn, now: float) -> tuple[Any, ...]:
     return (
         turn.role,
-        _encode(turn.content),
-        _storable(turn.model),
-        _storable(turn.reasoning),
-        None if turn.tool_calls is None else _encode(turn.tool_calls),
+        encoded(turn.content),
+        storable(turn.model),
+        storable(turn.reasoning),
+        None if turn.tool_calls is None else encoded(turn.tool_calls),
         turn.created or now,
-        _encode(dict(turn.extra)),
+        encoded(dict(turn.extra)),
     )
 
 
@@ -272,7 +272,12 @@ def _turn(row: tuple[Any, ...]) -> Turn:
     )
 
 
-def _encode(value: object) -> str:
+def encoded(value: object) -> str:
+    """The value as JSON that SQLite can keep.
+
+    Raises:
+        RecordsError: It is not JSON.
+    """
     try:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
         # Half of a surrogate pair (a stream cut inside an emoji) has no UTF-8; escaped, it comes back as it was.
@@ -281,7 +286,8 @@ def _encode(value: object) -> str:
         raise failures.unwritable(error) from error
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
+    """The text with question marks for what UTF-8 cannot carry."""
     return text if _has_utf8(text) else text.encode("utf-8", "replace").decode("utf-8")
 
 

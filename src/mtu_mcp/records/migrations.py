@@ -43,4 +43,30 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         )
         """,
     ),
+    (
+        # `holder` and `seen`: which process works on it and its last sign of life. `fingerprint` and `delivered` are for
+        # calls that ask the same again.
+        """
+        CREATE TABLE jobs (
+            id TEXT PRIMARY KEY,
+            owner TEXT NOT NULL DEFAULT '',
+            kind TEXT NOT NULL,
+            state TEXT NOT NULL,
+            title TEXT NOT NULL DEFAULT '',
+            created REAL NOT NULL,
+            updated REAL NOT NULL,
+            remote TEXT NOT NULL DEFAULT '',
+            request TEXT NOT NULL DEFAULT '{}',
+            result TEXT NOT NULL DEFAULT '{}',
+            note TEXT NOT NULL DEFAULT '',
+            cost REAL,
+            fingerprint TEXT NOT NULL DEFAULT '',
+            delivered REAL,
+            holder TEXT NOT NULL DEFAULT '',
+            seen REAL NOT NULL DEFAULT 0
+        )
+        """,
+        "CREATE INDEX jobs_by_age ON jobs (owner, created DESC)",
+        "CREATE INDEX jobs_by_fingerprint ON jobs (owner, fingerprint) WHERE fingerprint <> ''",
+    ),
 )

@@ -1,6 +1,6 @@
 """The one object the rest of the program holds: a database and the tables' own classes over it.
 
-What comes to be kept later (a ledger, jobs, an index of media) is one more attribute here and one more migration;
+What comes to be kept later (a ledger, an index of media) is one more attribute here and one more migration;
 all of it shares the connection, so it can share a transaction.
 """
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mtu_mcp.records.conversations import Conversations
 from mtu_mcp.records.database import Database
+from mtu_mcp.records.jobs import Jobs
 
 
 class Records:
@@ -28,6 +29,7 @@ class Records:
     def __init__(self, path: Path | str, clock: Callable[[], float] = time.time, *, busy_seconds: float = 5.0) -> None:
         self.database = Database(path, busy_seconds=busy_seconds)
         self.conversations = Conversations(self.database, clock)
+        self.jobs = Jobs(self.database, clock)
 
     @property
     def path(self) -> Path | None:

@@ -1,0 +1,231 @@
+"""Jobs: work that goes on after the call that began it, and what came of it.
+
+A job is a row that any process with this database can find again. Its state changes in one direction only, each change
+one transaction that says which states it may start from, so two servers that learn the same news write it once. Who
+works on a job holds it by a lease that is renewed while it works: a process that dies lets go by not renewing, and the
+next one may find out what became of the work.
+"""
+
+import json
+import secrets
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
+
+import anyio
+
+from mtu_mcp.errors import RecordsError
+from mtu_mcp.records.conversations import encoded, storable
+from mtu_mcp.records.database import Database
+
+if TYPE_CHECKING:
+    import sqlite3
+
+State = Literal["queued", "running", "done", "failed", "cancelled", "lost"]
+
+ACTIVE: Final[frozenset[State]] = frozenset({"queued", "running"})
+"""States a job can still leave."""
+LEASE: Final = 30.0
+"""Seconds after the last sign of life of a holder when another may take the job."""
+BEAT: Final = 5.0
+_COLUMNS: Final = (
+    "id, kind, state, title, created, updated, remote, request, result, note, cost, fingerprint, delivered"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One piece of work.
+
+    Attributes:
+        id: What it is asked after by; hard to guess.
+        kind: Who knows how to go on with it, such as "batch".
+        state: "queued" until the other side has it, "running", then one of "done", "failed", "cancelled", "lost". Lost
+            means that nobody can say any more what came of it.
+        title: What it is, for a person.
+        created: Seconds since the epoch.
+        updated: The same, of the last change.
+        remote: Its id on the other side; empty until there is one.
+        request: What was asked, enough to go on after a restart.
+        result: What came of it; empty until something did.
+        note: What a reader should know besides.
+        cost: CNY, estimated; None while not known.
+        fingerprint: Same for calls that ask the same; empty where nobody compares.
+        delivered: When its result was first given to somebody, seconds since the epoch; None until then.
+    """
+
+    id: str
+    kind: str
+    state: State
+    title: str
+    created: float
+    updated: float
+    remote: str = ""
+    request: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    result: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    note: str = ""
+    cost: float | None = None
+    fingerprint: str = ""
+    delivered: float | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether something may still come of it."""
+        return self.state in ACTIVE
+
+
+class Jobs:
+    """The jobs of one owner. Every method raises `RecordsError` when the database cannot be used.
+
+    Args:
+        database: Where they are kept.
+        clock: Seconds since the epoch.
+        owner: Whose they are; another owner's are not visible. Empty on a server that one person uses.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float], *, owner: str = "") -> None:
+        self._database = database
+        self._clock = clock
+        self._owner = owner
+        self._holder = secrets.token_hex(8)
+
+    async def create(self, kind: str, title: str, request: Mapping[str, Any], *, fingerprint: str = "") -> Job:
+        """Enter a new job in the state "queued"; it is on disk on return."""
+        now = self._clock()
+        made = Job(
+            f"job-{secrets.token_hex(6)}",
+            kind,
+            "queued",
+            title[:200],
+            now,
+            now,
+            request=dict(request),
+            fingerprint=fingerprint,
+        )
+        row = (made.id, self._owner, kind, "queued", storable(made.title), now, now, encoded(request), fingerprint)
+        await self._database.write(
+            lambda it: it.execute(
+                "INSERT INTO jobs (id, owner, kind, state, title, created, updated, request, fingerprint)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                row,
+            )
+        )
+        return made
+
+    async def load(self, job_id: str) -> Job | None:
+        """The job of that id, or None."""
+        return await self._database.read(lambda it: self._load(it, job_id))
+
+    async def change(
+        self, job_id: str, *, expect: Collection[State] = ACTIVE, state: State | None = None, **values: Any
+    ) -> Job | None:
+        """Change a job if it is in one of the states expected: all of the change or none of it.
+
+        Args:
+            job_id: Which job.
+            expect: States it may be in; by default those it can leave.
+            state: Its new state.
+            values: Further fields: remote, request, result, note, cost, delivered.
+
+        Returns:
+            The job as it is then; None when it is not there or was in another state, and nothing was changed.
+        """
+        sets = {name: _stored(name, value) for name, value in values.items()}
+        if state is not None:
+            sets["state"] = state
+        return await self._database.write(lambda it: self._change(it, job_id, tuple(expect), sets))
+
+    async def list(self, limit: int = 50) -> "list[Job]":
+        """The latest jobs, newest first."""
+        query = f"SELECT {_COLUMNS} FROM jobs WHERE owner = ? ORDER BY created DESC, id DESC LIMIT ?"  # noqa: S608 - constants
+        rows = await self._database.read(lambda it: it.execute(query, (self._owner, limit)).fetchall())
+        return [self._job(row) for row in rows]
+
+    @asynccontextmanager
+    async def hold(self, job_id: str) -> AsyncGenerator[bool]:
+        """Work on a job: gives True if nobody else does, and keeps others off until the block ends or this process dies."""
+        held = await self._take(job_id)
+        if not held:
+            yield False
+            return
+        failure: Exception | None = None
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._renew, job_id)
+                try:
+                    yield True
+                except Exception as error:  # noqa: BLE001 - raised again below, out of the group that would wrap it
+                    failure = error
+                tasks.cancel_scope.cancel()
+        finally:
+            with anyio.CancelScope(shield=True), anyio.move_on_after(2.0):
+                await self._release(job_id)
+        if failure is not None:
+            raise failure
+
+    async def _take(self, job_id: str) -> bool:
+        now = self._clock()
+        query = "UPDATE jobs SET holder = ?, seen = ? WHERE id = ? AND owner = ? AND (holder = '' OR seen < ?)"
+        values = (self._holder, now, job_id, self._owner, now - LEASE)
+        return await self._database.write(lambda it: it.execute(query, values).rowcount > 0)
+
+    async def _renew(self, job_id: str) -> None:
+        while True:
+            await anyio.sleep(BEAT)
+            query, values = (
+                "UPDATE jobs SET seen = ? WHERE id = ? AND holder = ?",
+                (self._clock(), job_id, self._holder),
+            )
+            try:
+                await self._database.write(lambda it, query=query, values=values: it.execute(query, values))
+            except RecordsError:  # the work goes on; the next beat may be heard
+                continue
+
+    async def _release(self, job_id: str) -> None:
+        query, values = "UPDATE jobs SET holder = '' WHERE id = ? AND holder = ?", (job_id, self._holder)
+        try:
+            await self._database.write(lambda it: it.execute(query, values))
+        except RecordsError:  # the lease runs out by itself
+            return
+
+    def _change(
+        self, connection: "sqlite3.Connection", job_id: str, expect: tuple[State, ...], sets: Mapping[str, Any]
+    ) -> Job | None:
+        names = ", ".join(f"{name} = ?" for name in (*sets, "updated"))
+        marks = ", ".join("?" * len(expect))
+        query = f"UPDATE jobs SET {names} WHERE id = ? AND owner = ? AND state IN ({marks})"  # noqa: S608 - our names
+        now = self._clock()
+        changed = connection.execute(query, (*sets.values(), now, job_id, self._owner, *expect)).rowcount
+        return self._load(connection, job_id) if changed else None
+
+    def _load(self, connection: "sqlite3.Connection", job_id: str) -> Job | None:
+        query = f"SELECT {_COLUMNS} FROM jobs WHERE id = ? AND owner = ?"  # noqa: S608 - constants
+        row = connection.execute(query, (storable(job_id), self._owner)).fetchone()
+        return self._job(row) if row else None
+
+    def _job(self, row: tuple[Any, ...]) -> Job:
+        values = dict(zip(_COLUMNS.split(", "), row, strict=True))
+        try:
+            values["request"], values["result"] = json.loads(values["request"]), json.loads(values["result"])
+        except (ValueError, TypeError) as error:
+            raise RecordsError(
+                f"The job {values['id']} in {self._database.where} holds something that cannot be read.",
+                advice="Restore the file from a backup.",
+            ) from error
+        return Job(**values)
+
+
+_WRITTEN: Final = ("remote", "note")
+_ENCODED: Final = ("request", "result")
+_NUMBERS: Final = ("cost", "delivered")
+
+
+def _stored(name: str, value: Any) -> Any:
+    if name in _ENCODED:
+        return encoded(value)
+    if name in _WRITTEN:
+        return storable(cast("str", value))
+    if name in _NUMBERS:
+        return value
+    raise TypeError(f"a job has no field {name} that changes")
