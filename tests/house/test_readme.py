@@ -3,6 +3,7 @@
 `MTU_UPDATE=1 python -m pytest tests/house/test_readme.py` writes the tables anew.
 """
 
+import inspect
 import json
 import os
 import re
@@ -43,6 +44,18 @@ def resources() -> str:
     return "\n".join(["| address | what it holds |", "|---|---|", *rows])
 
 
+def prompts() -> str:
+    specs = {prompt.name: prompt for capability in capabilities() for prompt in capability.prompts}
+    rows = [f"| `{name}` | {first_sentence(one.fn.__doc__)} | {arguments(one.fn)} |" for name, one in specs.items()]
+    return "\n".join(["| prompt | what it does | arguments |", "|---|---|---|", *rows])
+
+
+def arguments(fn: Callable[..., str]) -> str:
+    """The arguments of a prompt; those in brackets may be left out."""
+    given = inspect.signature(fn).parameters.values()
+    return ", ".join(f"`{one.name}`" if one.default is one.empty else f"[`{one.name}`]" for one in given)
+
+
 def settings() -> str:
     rows: list[str] = []
     for name, field in Settings.model_fields.items():
@@ -69,6 +82,7 @@ def config() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "tools": tools,
     "resources": resources,
+    "prompts": prompts,
     "settings": settings,
     "config": config,
 }
