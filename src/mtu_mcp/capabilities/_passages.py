@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 from array import array
 from collections.abc import Iterable, Mapping
@@ -128,9 +129,12 @@ def _take_vector(found: Passages, record: Mapping[str, Any]) -> None:
     if not isinstance(numbers, list) or not numbers:
         return
     try:
-        found.vectors.append(array("f", cast("list[float]", numbers)))
+        vector = array("f", cast("list[float]", numbers))
     except (TypeError, OverflowError):
         return
+    if not math.isfinite(sum(vector)):
+        return
+    found.vectors.append(vector)
     model, dimensions = record.get("model"), record.get("dimensions")
     found.model = model if isinstance(model, str) else ""
     found.dimensions = dimensions if isinstance(dimensions, int) else None
