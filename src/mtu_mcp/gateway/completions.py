@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from mtu_mcp.errors import Rejected
+from mtu_mcp.errors import BadAnswer, Rejected
 
 if TYPE_CHECKING:
     from mtu_mcp.gateway.exchange import Exchange
@@ -86,6 +86,8 @@ async def _attempt(wire: "Wire", model: str, payload: Mapping[str, Any], entry: 
     heard = CompletionAssembler()
     async with wire.open(call) as body:
         await hear(body, heard, entry)
+    if not heard.begun:
+        raise BadAnswer("The gateway's answer holds no completion.", advice="Try again.", request_id=entry.request_id)
     reasons = {"length": "stopped at the token limit", "content_filter": "content rules stopped the answer"}
     cut = heard.cut or reasons.get(heard.finish, "")
     return Completion(heard.partial, heard.model or model, heard.finish, cut, heard.usage, entry.request_id)
