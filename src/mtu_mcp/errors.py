@@ -7,6 +7,7 @@
     +-- Refused                  the user, or a policy they set
     |   +-- PathNotAllowed       outside the folders this call may touch
     |   +-- UrlNotAllowed        a download this server will not make
+    |   +-- OverBudget           a cap on spending leaves no room, or the user was not asked or said no
     +-- UpstreamError            the gateway, or the way to it
     |   +-- Unreachable          no connection, no name, no trust, no answer in time
     |   +-- NotAuthorized        the key is missing, wrong or not allowed
@@ -66,6 +67,10 @@ class PathNotAllowed(Refused):
 
 class UrlNotAllowed(Refused):
     """This server will not make that download."""
+
+
+class OverBudget(Refused):
+    """It may cost more than the user allows; the message carries the sums."""
 
 
 class UpstreamError(MtuError):

@@ -69,4 +69,38 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX jobs_by_age ON jobs (owner, created DESC)",
         "CREATE INDEX jobs_by_fingerprint ON jobs (owner, fingerprint) WHERE fingerprint <> ''",
     ),
+    (
+        # One row for each upstream call that may cost money; `reserved` is what it holds while it runs. Money is CNY.
+        """
+        CREATE TABLE ledger (
+            id INTEGER PRIMARY KEY,
+            owner TEXT NOT NULL DEFAULT '',
+            call TEXT NOT NULL,
+            tool TEXT NOT NULL DEFAULT '',
+            job TEXT NOT NULL DEFAULT '',
+            endpoint TEXT NOT NULL,
+            model TEXT NOT NULL DEFAULT '',
+            served TEXT NOT NULL DEFAULT '',
+            state TEXT NOT NULL,
+            input_tokens INTEGER NOT NULL DEFAULT 0,
+            output_tokens INTEGER NOT NULL DEFAULT 0,
+            cached_tokens INTEGER NOT NULL DEFAULT 0,
+            reasoning_tokens INTEGER NOT NULL DEFAULT 0,
+            seconds REAL NOT NULL DEFAULT 0,
+            pictures INTEGER NOT NULL DEFAULT 0,
+            searches INTEGER NOT NULL DEFAULT 0,
+            cny REAL NOT NULL DEFAULT 0,
+            basis TEXT NOT NULL DEFAULT 'none',
+            reserved REAL NOT NULL DEFAULT 0,
+            started REAL NOT NULL,
+            ended REAL,
+            request_id TEXT NOT NULL DEFAULT '',
+            idempotency_key TEXT NOT NULL UNIQUE,
+            process TEXT NOT NULL
+        )
+        """,
+        "CREATE INDEX ledger_by_time ON ledger (started)",
+        "CREATE INDEX ledger_by_call ON ledger (call)",
+        "CREATE INDEX ledger_running ON ledger (process) WHERE state = 'running'",
+    ),
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 from mtu_mcp.records.conversations import Conversations
 from mtu_mcp.records.database import Database
 from mtu_mcp.records.jobs import Jobs
+from mtu_mcp.records.ledger import Ledger
 
 
 class Records:
@@ -30,6 +31,7 @@ class Records:
         self.database = Database(path, busy_seconds=busy_seconds)
         self.conversations = Conversations(self.database, clock)
         self.jobs = Jobs(self.database, clock)
+        self.ledger = Ledger(self.database, clock)
 
     @property
     def path(self) -> Path | None:
@@ -46,4 +48,5 @@ class Records:
 
     async def aclose(self) -> None:
         """Finish what is being written, fold the journal into the file and close; may be called twice."""
+        await self.ledger.aclose()
         await self.database.aclose()
