@@ -243,14 +243,14 @@ CAPABILITY = Capability(
             toolset="api",
             read_only=True,
             open_world=False,
-            search_hint="api endpoints assistants threads",
+            search_hint="api endpoints",
         ),
         ToolSpec(
             call_operation,
             title="Call an API operation",
             toolset="api",
             destructive=True,
-            search_hint="raw api request",
+            search_hint="raw request",
         ),
     ),
     resources=(

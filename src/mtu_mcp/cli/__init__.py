@@ -21,7 +21,8 @@ EPILOG = """\
 first steps:
   mtu-mcp demo                         see it work, with no key and no network
   MTU_API_KEY=sk-... mtu-mcp call chat prompt="Hello"
-  claude mcp add mtu -e MTU_API_KEY=sk-... -- mtu-mcp serve
+  mtu-mcp install claude-desktop --key sk-...
+  mtu-mcp doctor                       say what is wrong, and what mends it
 
 settings are environment variables that begin with MTU_; the README lists them.
 """
@@ -63,6 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_call(commands)
     _add_sandbox(commands)
+    _add_install(commands)
+    _add_uninstall(commands)
+    _add_doctor(commands)
+    _add_claude_code_env(commands)
     return parser
 
 
@@ -115,6 +120,84 @@ def _add_sandbox(commands: "Commands") -> None:
     sandbox.add_argument(
         "--dialect", choices=("openai", "new-api", "dashscope"), default="openai", help="whose error messages it speaks"
     )
+    sandbox.add_argument(
+        "--assistants", action="store_true", help="serve the Assistants API too, which OpenAI removed on 2026-08-26"
+    )
+
+
+def _add_install(commands: "Commands") -> None:
+    install = commands.add_parser(
+        "install",
+        help="write this server into a host's configuration, and try it",
+        description="Write this server into a host's configuration: the change is shown, the old file is kept beside it, "
+        "other servers stay as they are, and what was written is started as the host will start it. Proxy, certificate "
+        "and MTU_ variables that are set are passed on, except the key.",
+    )
+    _add_host(install, uninstall=False)
+    install.add_argument("--print", action="store_true", help="print the entry and write nothing")
+    install.add_argument("--key", default="", help="write this key; - reads it from the terminal or standard input")
+    install.add_argument("--with-key", action="store_true", help="write the key that MTU_API_KEY holds")
+    install.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="a folder whose files may be sent; may be repeated",
+    )
+    _add_sandbox_flag(install)
+
+
+def _add_uninstall(commands: "Commands") -> None:
+    uninstall = commands.add_parser("uninstall", help="take this server out of a host's configuration")
+    _add_host(uninstall, uninstall=True)
+
+
+def _add_host(parser: argparse.ArgumentParser, *, uninstall: bool) -> None:
+    parser.set_defaults(module="install", uninstall=uninstall)
+    parser.add_argument("host", choices=("claude-desktop", "claude-code", "cursor", "vscode"))
+    parser.add_argument("--name", default="mtu", help="the server's name in the host (default %(default)s)")
+    parser.add_argument(
+        "--project",
+        nargs="?",
+        const=".",
+        metavar="FOLDER",
+        help="the project's own file instead of yours (not Desktop)",
+    )
+    parser.add_argument("--file", action="store_true", help="change Claude Code's file instead of using its command")
+    parser.add_argument("--dry-run", action="store_true", help="show the change and write nothing")
+
+
+def _add_doctor(commands: "Commands") -> None:
+    doctor = commands.add_parser(
+        "doctor",
+        help="check everything a call needs, and say what mends what is wrong",
+        description="Check key, address, proxy, certificates, network, gateway, folders, database and hosts. Costs "
+        "nothing: the gateway is asked for its list of models, and sent requests that nobody can read. The exit code is "
+        "the number of bad lines.",
+    )
+    doctor.set_defaults(module="doctor")
+    doctor.add_argument("--offline", action="store_true", help="check only what needs no network")
+    doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
+    _add_sandbox_flag(doctor)
+
+
+def _add_claude_code_env(commands: "Commands") -> None:
+    printed = commands.add_parser(
+        "claude-code-env",
+        help="print the settings that run Claude Code itself on the Mtu API",
+        description="Print the variables that make Claude Code, or Claude Code Router, use the Mtu API. "
+        'In a shell: eval "$(mtu-mcp claude-code-env)"',
+    )
+    printed.set_defaults(module="claude_code_env")
+    printed.add_argument("--router", action="store_true", help="Claude Code Router's config.json instead")
+    printed.add_argument(
+        "--format",
+        choices=("sh", "fish", "powershell", "json"),
+        help="json is ~/.claude/settings.json (default: your shell)",
+    )
+    printed.add_argument("--model", default="", help="the model for everything")
+    printed.add_argument("--small-model", default="", help="the model for small background tasks")
+    printed.add_argument("--with-key", action="store_true", help="print the key that MTU_API_KEY holds, not its name")
 
 
 def _add_sandbox_flag(parser: argparse.ArgumentParser) -> None:

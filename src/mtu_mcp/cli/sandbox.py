@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         serve(
             arguments.port,
-            Options(dialect=arguments.dialect),
+            Options(dialect=arguments.dialect, assistants=arguments.assistants),
             ready=lambda url: print(HELLO.format(url=url), flush=True),
         )
     except OSError as error:
