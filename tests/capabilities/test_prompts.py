@@ -226,6 +226,7 @@ async def test_arguments_complete_from_what_there_is_now(cell: Cell, environ: En
     async with connect(cell, environ) as client:
         models = await suggestions(client, "second_opinion", "model", "QWEN3-m")
         assert models == ["qwen3-max"]
+        assert await suggestions(client, "second_opinion", "model", "best") == ["best"]
         assert "whisper-1" not in await suggestions(client, "review_code", "model")
         assert "French" in await suggestions(client, "meeting_minutes", "language", "fr")
         assert await suggestions(client, "translate_document", "language", "法语") == ["French"]

@@ -144,9 +144,10 @@ def written(passages: Passages) -> bytes:
     """Return texts and vectors as JSON Lines, numbers to seven digits: all that a 32-bit float has."""
     about = {"model": passages.model, **({"dimensions": passages.dimensions} if passages.dimensions else {})}
     head = json.dumps(about, ensure_ascii=False)[:-1]
+    row = ",".join(["%.7g"] * len(passages.vectors[0])) if passages.vectors else ""
     lines: list[str] = []
     for index, (text, vector) in enumerate(zip(passages.texts, passages.vectors, strict=True)):
-        numbers = ",".join(map("%.7g".__mod__, vector))
+        numbers = row % tuple(vector)
         lines.append(
             f'{head}, "index": {index}, "text": {json.dumps(text, ensure_ascii=False)}, "embedding": [{numbers}]}}\n'
         )

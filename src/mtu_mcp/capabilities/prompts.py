@@ -192,9 +192,10 @@ def _pairs(terms: str) -> dict[str, str]:
 def _models(*abilities: str) -> Completer:
     async def complete(typed: str, given: Mapping[str, str]) -> list[str]:
         del given
-        entries = await current_app().catalogue.entries()
+        catalogue = current_app().catalogue
+        entries = await catalogue.entries()
         able = [one.name for one in entries if not one.capabilities or any(one.can(ability) for ability in abilities)]
-        return _fitting(typed, able)
+        return _fitting(typed, [*catalogue.facts.aliases, *able])
 
     return complete
 
