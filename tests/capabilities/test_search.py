@@ -213,7 +213,7 @@ async def test_a_search_that_fails_before_the_host_is_asked_says_why(
         ({"query": ""}, "at least 1 character"),
         ({"query": "  "}, "query is empty"),
         ({"query": "x" * 4001}, "at most 4000 characters"),
-        ({"query": "x", "engine": "bing"}, "'auto', 'openai', 'baidu', 'jina' or 'qwen'"),
+        ({"query": "x", "engine": "bing"}, "'jina', 'qwen' or 'gemini'"),
         ({"query": "x", "digest": "nobody"}, "'gateway' or 'host'"),
         ({"query": "x", "options": {"model": "y"}}, "options may not set model"),
     ],

@@ -9,20 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from mtu_mcp.app import App
 from mtu_mcp.capabilities._answers import incomplete
-from mtu_mcp.capabilities._upstream import asking, choose
+from mtu_mcp.capabilities._filters import Applied, Filters, for_baidu, for_jina, for_openai, for_qwen, in_words
+from mtu_mcp.capabilities._upstream import asking, choose, remark
 from mtu_mcp.errors import NotOffered, UnknownModel
-from mtu_mcp.gateway import BaiduSearch, ChatAnswer, ChatRequest, Citation, Exchange, ResponsesRequest, current_scope
+from mtu_mcp.gateway import BaiduSearch, ChatRequest, Citation, Exchange, ResponsesRequest, current_scope
 
-Engine = Literal["auto", "openai", "baidu", "jina", "qwen"]
+if TYPE_CHECKING:
+    from mtu_mcp.catalogue import Choice
 
-ANSWER_ORDER: Final = ("openai", "qwen", "jina", "baidu")
-"""`auto` for an answer; Baidu gives results only, so it needs a second call."""
+Engine = Literal["auto", "openai", "baidu", "jina", "qwen", "gemini"]
+
+ANSWER_ORDER: Final = ("openai", "qwen", "gemini", "jina", "baidu")
+"""`auto` for an answer; Jina takes minutes, and Baidu gives results only, so it needs a second call."""
 RESULTS_ORDER: Final = ("baidu", "openai", "jina")
-"""`auto` for results; Qwen gives no sources through this protocol."""
+"""`auto` for results; Qwen gives no sources through this protocol, and gateways rarely pass on Gemini's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Query:
     engine: Engine
     raw: bool
     model: str
+    filters: Filters
     key: tuple[tuple[str, str], ...]
     options: Mapping[str, Any] = field(compare=False)
 
@@ -68,6 +73,8 @@ class Found:
     model: str = ""
     text: str = ""
     sources: list[Source] = field(default_factory=list[Source])
+    visited: tuple[str, ...] = ()
+    queries: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list[str])
     exchanges: list[Exchange] = field(default_factory=list[Exchange])
 
@@ -98,6 +105,8 @@ async def search(app: App, query: Query) -> Found:
     else:
         found = await _first_offered(app, query, notes)
     found.notes[:0] = notes
+    if strays := query.filters.strays(source.url for source in found.sources):
+        found.notes.append(f"{strays} of {len(found.sources)} sources lie outside the sites that were asked for.")
     found.exchanges = list(current_scope().exchanges[before:])
     return found
 
@@ -143,56 +152,70 @@ async def _why_not(app: App, engine: str) -> str:
 
 
 async def _openai(app: App, query: Query) -> Found:
-    model = (await choose(app, "search", query.model)).model
+    chosen = await choose(app, "search", query.model)
+    model = chosen.model
     # The search models live on the chat endpoint and always search.
     if "search" in model or "chat_search" in app.catalogue.entry(model).traits:
-        request = ChatRequest(
-            model,
-            [{"role": "user", "content": query.text}],
-            options={"web_search_options": {}, **query.options},
-        )
-        async with asking(app, "chat/completions", model, "search"):
-            return _from_chat("openai", await app.gateway.chat(request))
-    options = {"tools": [{"type": "web_search"}], "include": ["web_search_call.action.sources"], **query.options}
+        applied = in_words(query.filters, model)
+        return await _by_chat(app, query, "openai", chosen, applied, {"web_search_options": {}})
+    applied = for_openai(query.filters)
+    options = {**applied.fields, "include": ["web_search_call.action.sources"], **query.options}
     async with asking(app, "responses", model, "search"):
-        reply = await app.gateway.respond(ResponsesRequest(model, query.text, options=options))
-    notes = [incomplete(reply.cut)] if reply.cut else []
-    return Found("openai", reply.model or model, reply.text, _sources(reply.citations), notes)
+        reply = await app.gateway.respond(ResponsesRequest(model, query.text + applied.words, options=options))
+    notes = [remark(chosen), *applied.notes, incomplete(reply.cut)]
+    return Found(
+        "openai", reply.model or model, reply.text, _sources(reply.citations), reply.visited, reply.searches, notes
+    )
 
 
 async def _baidu(app: App, query: Query) -> Found:
     async with asking(app, "baidu", query.model, "search"):
-        reply = await app.gateway.search_baidu(BaiduSearch(query.text, options=query.options))
+        search = BaiduSearch(query.text, options={**for_baidu(query.filters).fields, **query.options})
+        reply = await app.gateway.search_baidu(search)
     sources = [Source(hit.title, hit.url, hit.snippet, hit.site, hit.date) for hit in reply.hits]
     notes = [f"Baidu's search takes no model, so {query.model} was not used."] if query.model else []
-    return Found("baidu", "", reply.text, sources, notes)
+    if len(search.read) < len(query.text):
+        notes.append(f"Baidu reads 72 units of a query (a Chinese character is two), so it searched for: {search.read}")
+    return Found("baidu", "", reply.text, sources, notes=notes)
 
 
 async def _jina(app: App, query: Query) -> Found:
-    model = (await choose(app, "research", query.model)).model
-    request = ChatRequest(model, [{"role": "user", "content": query.text}], options=dict(query.options))
-    async with asking(app, "chat/completions", model, "research"):
-        reply = await app.gateway.chat(request)
-    found = _from_chat("jina", reply)
+    chosen = await choose(app, "research", query.model)
+    found = await _by_chat(app, query, "jina", chosen, for_jina(query.filters))
     if not found.sources:
-        found.sources = [Source("", url) for url in reply.visited]
+        found.sources = [Source("", url) for url in found.visited]
     return found
 
 
 async def _qwen(app: App, query: Query) -> Found:
-    model = (await choose(app, "qwen_search", query.model)).model
-    options = {"enable_search": True, "search_options": {"forced_search": True}, **query.options}
-    async with asking(app, "chat/completions", model, "qwen_search"):
-        reply = await app.gateway.chat(ChatRequest(model, [{"role": "user", "content": query.text}], options=options))
-    found = _from_chat("qwen", reply)
+    chosen = await choose(app, "qwen_search", query.model)
+    found = await _by_chat(app, query, "qwen", chosen, for_qwen(query.filters, query.options))
     if not found.sources:
         found.notes.append("Qwen's search gives no list of sources through this protocol.")
     return found
 
 
-def _from_chat(engine: str, reply: ChatAnswer) -> Found:
-    notes = [incomplete(reply.cut)] if reply.cut else []
-    return Found(engine, reply.model, reply.text, _sources(reply.citations), notes)
+async def _gemini(app: App, query: Query) -> Found:
+    """Google's search as gateways offer it: a function of that name, which they turn into Gemini's own tool."""
+    chosen = await choose(app, "gemini_search", query.model)
+    tools = [{"type": "function", "function": {"name": "googleSearch"}}]
+    found = await _by_chat(app, query, "gemini", chosen, in_words(query.filters, "Gemini"), {"tools": tools})
+    if not found.sources:
+        found.notes.append("The gateway passed on none of the sources Gemini used, if it searched at all.")
+    return found
+
+
+async def _by_chat(
+    app: App, query: Query, engine: str, chosen: Choice, applied: Applied, own: Mapping[str, Any] | None = None
+) -> Found:
+    """Ask a model that searches by itself."""
+    options = {**(own or {}), **query.options, **applied.fields}
+    messages = [{"role": "user", "content": query.text + applied.words}]
+    async with asking(app, "chat/completions", chosen.model, _CAPABILITIES[engine]):
+        reply = await app.gateway.chat(ChatRequest(chosen.model, messages, options=options))
+    notes = [note for note in (remark(chosen), *applied.notes, incomplete(reply.cut)) if note]
+    text = reply.text or reply.refusal
+    return Found(engine, reply.model, text, _sources(reply.citations), reply.visited, reply.queries, notes)
 
 
 def _sources(citations: tuple[Citation, ...]) -> list[Source]:
@@ -208,5 +231,11 @@ _ENGINES: Final[Mapping[str, Callable[[App, Query], Awaitable[Found]]]] = {
     "baidu": _baidu,
     "jina": _jina,
     "qwen": _qwen,
+    "gemini": _gemini,
 }
-_CAPABILITIES: Final[Mapping[str, Any]] = {"openai": "search", "jina": "research", "qwen": "qwen_search"}
+_CAPABILITIES: Final[Mapping[str, Any]] = {
+    "openai": "search",
+    "jina": "research",
+    "qwen": "qwen_search",
+    "gemini": "gemini_search",
+}

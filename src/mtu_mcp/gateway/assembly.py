@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from mtu_mcp.gateway import sound
-from mtu_mcp.gateway.citations import Citation, distinct, read_annotations, read_sources
+from mtu_mcp.gateway.citations import Citation, distinct, read_annotations, read_grounding, read_sources
 from mtu_mcp.gateway.complaints import Complaint
 from mtu_mcp.gateway.shapes import content, mapping, sequence, shortened, text
 from mtu_mcp.gateway.streams import Assembler, characters
@@ -132,6 +132,7 @@ class ChatAssembler(Assembler):
         self._envelope(raw)
         for item in sequence(raw.get("choices")):
             choice = mapping(item)
+            self._ground(choice)
             # A relay may answer a stream with one whole message in a chunk.
             self._delta(self._index(choice), mapping(choice.get("delta")) or mapping(choice.get("message")))
             self._finished(choice)
@@ -141,6 +142,7 @@ class ChatAssembler(Assembler):
         self._envelope(raw)
         for item in sequence(raw.get("choices")):
             choice = mapping(item)
+            self._ground(choice)
             message = mapping(choice.get("message")) or mapping(choice.get("delta"))
             self._delta(self._index(choice), message or choice)
             self._finished(choice)
@@ -157,8 +159,16 @@ class ChatAssembler(Assembler):
                 self._note(self._visited, place)
         if "search_results" in raw or "search_info" in raw or "citations" in raw:
             self._citations += read_sources(raw)
+        self._ground(raw)
         if not self.request_id and raw.get("request_id"):
             self.request_id = text(raw.get("request_id"))
+
+    def _ground(self, body: Mapping[str, Any]) -> None:
+        """Gemini's sources, beside the choices or inside one."""
+        pages, queries = read_grounding(body)
+        self._citations += pages
+        for query in queries:
+            self._note(self._queries, query)
 
     def _index(self, choice: Mapping[str, Any]) -> int:
         index = choice.get("index")
@@ -195,6 +205,7 @@ class ChatAssembler(Assembler):
             self.tool_calls.add_function_call(delta["function_call"])
         if delta.get("annotations"):
             self._citations += read_annotations(delta["annotations"])
+        self._ground(delta)
 
     def _think(self, delta: Mapping[str, Any], words: str) -> None:
         """Jina's thoughts, with the pages and searches between them."""

@@ -1,7 +1,8 @@
 """Sources an answer rests on, in one shape whatever the endpoint.
 
 Chat completions nest them (`{"type": "url_citation", "url_citation": {...}}`), Responses has them flat, Jina adds an
-exact quote and no positions, and other gateways put a plain list of addresses beside the choices.
+exact quote and no positions, other gateways put a plain list of addresses beside the choices, and those that relay
+Gemini may pass on its grounding metadata.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,7 @@ from typing import Any, Final
 from mtu_mcp.gateway.shapes import mapping, sequence, text, whole
 
 _MOST: Final = 1000
+_GROUNDING: Final = ("groundingMetadata", "grounding_metadata", "vertex_ai_grounding_metadata")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,23 @@ def read_sources(body: Mapping[str, Any]) -> list[Citation]:
     """Read sources that stand beside the choices: `search_results`, `search_info.search_results`, `citations`."""
     beside = body.get("search_results") or mapping(body.get("search_info")).get("search_results")
     return [source for item in sequence(beside or body.get("citations"))[:_MOST] if (source := _source(item))]
+
+
+def read_grounding(body: Mapping[str, Any]) -> tuple[list[Citation], list[str]]:
+    """Read Gemini's grounding metadata under any name a gateway gives it: the pages, and what was searched for."""
+    pages: list[Citation] = []
+    queries: list[str] = []
+    for name in _GROUNDING:
+        raw = body.get(name)
+        for item in sequence(raw) or (raw,):
+            found = mapping(item)
+            for chunk in sequence(found.get("groundingChunks") or found.get("grounding_chunks"))[:_MOST]:
+                web = mapping(mapping(chunk).get("web"))
+                if url := text(web.get("uri")).strip():
+                    pages.append(Citation(url=url, title=text(web.get("title")).strip()))
+            asked = found.get("webSearchQueries") or found.get("web_search_queries")
+            queries += [words for query in sequence(asked)[:_MOST] if (words := text(query).strip())]
+    return pages, queries
 
 
 def distinct(citations: Iterable[Citation]) -> tuple[Citation, ...]:

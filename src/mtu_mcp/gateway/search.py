@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 ENDPOINT: Final = "ai_search/web_search"
 MODEL: Final = "baidu_search_v2"
+QUERY_UNITS: Final = 72
+"""Qianfan AI search: a query is cut here; a Chinese character counts two."""
 _EXPECTED: Final = ("references", "choices", "search_results", "results")
 _MOST: Final = 200
 
@@ -32,6 +34,16 @@ class BaiduSearch:
 
     query: str
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def read(self) -> str:
+        """The part of the query that Baidu reads."""
+        units = 0
+        for place, letter in enumerate(self.query):
+            units += 2 if ord(letter) > 0xFF else 1
+            if units > QUERY_UNITS:
+                return self.query[:place]
+        return self.query
 
 
 @dataclass(frozen=True, slots=True)
