@@ -73,8 +73,6 @@ async def complete_code(
 
 async def _unable(app: App, model: str, *, named: bool) -> str:
     """Say why a model need not be tried on this endpoint; empty when it may."""
-    if ENDPOINT in app.missing:
-        return app.missing[ENDPOINT]
     able = app.catalogue.entry(model).capabilities
     if able and not {"fill_in", "complete"} & set(able):
         return f"{model} does not fill gaps."
@@ -116,10 +114,11 @@ async def _by_chat(
     app: App, answer: Answer, asked: str | None, first: str, prefix: str, suffix: str, extra: dict[str, Any], why: str
 ) -> Completion:
     """Let a chat model go on: its own answer begins with the prefix."""
+    offered = (await app.catalogue.offered()).names
     able = app.catalogue.entry(first)
-    chosen = await choose(app, "code", asked or (first if able.can("code") and able.can("chat") else None))
-    model = chosen.model
-    if not asked and model not in (await app.catalogue.offered()).names:
+    again = first if first in offered and able.can("code") and able.can("chat") else None
+    model = (await choose(app, "code", asked or again)).model
+    if not asked and not app.settings.model_code and model not in offered:
         model = (await choose(app, "chat", None)).model
     _require_room(app, model, prefix, suffix, extra["max_tokens"])
     order = f"{BRIEF}\n\nBehind it follows, and must not be repeated:\n{suffix}" if suffix else BRIEF
