@@ -25,7 +25,7 @@ def test_without_a_tool_it_lists_them(environ: dict[str, str]) -> None:
     assert done.returncode == 0
     lines = done.stdout.splitlines()
     assert [line.split(":")[0] for line in lines if not line.startswith(" ")] == TOOLS
-    assert any(line.startswith("    prompt (required)  string") for line in lines)
+    assert any(line.startswith("    query (required)  string") for line in lines)
     assert any("none|minimal|low|medium|high" in line for line in lines)
     assert done.stderr == ""
 

@@ -117,11 +117,11 @@ def test_sigint_followed_by_sigterm_ends_the_server_quietly(environ: dict[str, s
         assert "Traceback" not in child.stderr
 
 
-ENDINGS = ["closed stdin", *([signal.SIGINT, signal.SIGTERM] if os.name != "nt" else [])]
+ENDINGS: list[Any] = [("closed stdin", request), ("closed stdin", modern)]
+ENDINGS += [(signal.SIGINT, modern), (signal.SIGTERM, request)] if os.name != "nt" else []
 
 
-@pytest.mark.parametrize("ending", ENDINGS, ids=str)
-@pytest.mark.parametrize("ask", [request, modern], ids=["handshake", "modern"])
+@pytest.mark.parametrize(("ending", "ask"), ENDINGS, ids=lambda one: getattr(one, "__name__", str(one)))
 def test_a_call_that_stalls_upstream_does_not_hold_up_the_end(
     gateway: Sandbox, environ: dict[str, str], ending: Any, ask: Any
 ) -> None:
