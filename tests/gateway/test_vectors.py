@@ -9,7 +9,7 @@ import pytest
 
 from gateway.scripted import Scripted, json_body, open_gateway
 from mtu_mcp.errors import BadAnswer, MtuError, NotOffered, Rejected
-from mtu_mcp.gateway import EmbeddingRequest, ModerationRequest, open_scope
+from mtu_mcp.gateway import EmbeddingRequest, ModerationRequest, Usage, open_scope
 from mtu_mcp.sandbox import Options, Sandbox
 
 TEXTS = ("one", "two")
@@ -118,6 +118,13 @@ async def test_vectors_come_over_a_socket_in_every_dialect(dialect: Any):
         finally:
             await real.aclose()
     assert [len(vector) for vector in answer.vectors] == [64, 64]
+
+
+def test_what_many_calls_used_is_summed_and_what_none_counted_stays_unknown():
+    """Our promise: a receipt over many calls says no more than the gateway did."""
+    both = Usage(3, 1, input_text=3, images=1) + Usage(4, 0, seconds=1.5, estimated=True)
+    assert both == Usage(7, 1, input_text=3, seconds=1.5, images=1, estimated=True)
+    assert both.output_audio is None
 
 
 def judged(*results: Any) -> Scripted:

@@ -70,15 +70,16 @@ def meeting_minutes(
     names: Annotated[str, "Names and terms that are said"] = "",
 ) -> str:
     """Transcribe a meeting and write its minutes."""
-    spelt = f" Spell these as given: {names}." if names else ""
+    spelt = f" Spell as given: {names}." if names else ""
     return f"""Write the minutes of a recorded meeting.
 
 1. {_call("transcribe", file=recording, output="segments", speakers=True)}
    If that fails because no model here tells speakers apart, do this instead:
    {_call("transcribe", file=recording, output="segments", hint=names)}
    A long transcript is also saved; if the answer shows only its beginning, read the rest from the file it names.
-2. Write the minutes in {language or "the language spoken"}:{spelt} a title; who took part; a summary of three
-   sentences; each topic with the time it starts; decisions; a table of tasks (what, who, until when); open questions.
+2. Write the minutes in {language or "the language spoken"}: a title; who took part; a summary of three
+   sentences; each topic with the time it starts; decisions; a table of tasks (what, who, until when); open
+   questions.{spelt}
 3. Take everything from the transcript. Mark what is unclear with its time, and give speakers names only where they
    are said. End with the path of the saved transcript, if there is one."""
 
@@ -132,6 +133,7 @@ def translate_document(
     return f"""Translate a document into {language}.
 
 1. {_call("translate_text", file=file, target=language, terms=_pairs(terms))}
+   It reads Markdown, plain text, SRT and VTT: turn any other document into Markdown first.
 2. Tell me the path of the translation and which model made it.
 3. Read the beginning, a part of the middle and the end against the original: numbers, names, headings, links, code
    and terms must be there unchanged. List what you would correct; change nothing unasked."""
