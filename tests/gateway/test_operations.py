@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -111,6 +112,25 @@ async def test_an_error_as_the_first_event_is_an_error() -> None:
     stream = events(b'data: {"error": {"message": "no channel", "type": "new_api_error"}}\n\n')
     with pytest.raises(UpstreamError, match="no channel"):
         await ask("create_chat_completion", stream, model="m", messages=[{"role": "user"}], stream=True)
+
+
+async def test_what_came_of_a_stream_before_it_broke_is_kept() -> None:
+    """Our promise: what was paid for is never lost."""
+    first = b'data: {"id": "a", "model": "m", "choices": []}\n\n'
+    for end in (b'data: {"error": {"message": "overloaded"}}\n\n', httpx.ReadError("gone")):
+        with open_scope() as scope:
+            outcome, _ = await ask("create_chat_completion", events(first, end), model="m", messages=[{"role": "user"}])
+        assert [each["id"] for each in outcome.result] == ["a"]
+        assert outcome.cut
+        assert scope.exchanges[0].state == "cut"
+
+
+async def test_a_transcript_may_begin_with_anything() -> None:
+    """A plain-text answer is text whatever its first character; only what calls itself HTML is a page."""
+    files = {"file": [Upload("a.wav", "audio/wav", data=b"RIFF")]}
+    said = Scripted(200, {"content-type": "text/plain"}, (b"<laughs> Hello",))
+    outcome, _ = await ask("create_transcription", said, files=files, file="a.wav", model="whisper-1")
+    assert outcome.text == "<laughs> Hello"
 
 
 async def test_bytes_are_given_as_they_came_and_a_web_page_is_no_file() -> None:

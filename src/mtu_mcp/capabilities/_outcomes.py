@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import anyio.to_thread
 
+from mtu_mcp.capabilities._answers import incomplete
 from mtu_mcp.errors import MtuError
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ async def present(
     Raises:
         StorageError: A file came back that cannot be saved.
     """
+    answer.note(incomplete(outcome.cut))
     about = {"operation": operation.name, "path": operation.path, "model": arguments.get("model")}
     if outcome.data is not None:
         await _present_file(app, answer, operation, arguments, outcome, about)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import anyio.to_thread
 
-from mtu_mcp.errors import BadAnswer
+from mtu_mcp.errors import BadAnswer, UpstreamError
 from mtu_mcp.gateway import arguments as checked
 from mtu_mcp.gateway import failures
 from mtu_mcp.gateway.complaints import reported
@@ -85,12 +85,14 @@ async def _read(body: "Body", operation: Operation) -> Outcome:
                 "The gateway's answer is empty.", advice="Try again.", status=200, request_id=body.request_id
             )
         return Outcome(request_id=body.request_id)
-    page = form == "page" and "html" in body.media_type
+    # Only what calls itself HTML is a page where the answer may be any text or file.
+    page = form == "page" and ("html" in body.media_type or operation.answers in ("json", "media"))
     if operation.answers == "bytes" and not page:
         return Outcome(data=await body.read(MOST_BYTES), media_type=body.media_type, request_id=body.request_id)
     if form == "events" and operation.answers == "json":
-        return Outcome(result=await _gathered(body), request_id=body.request_id)
-    if form == "page":
+        gathered, cut = await _gathered(body)
+        return Outcome(result=gathered, cut=cut, request_id=body.request_id)
+    if page:
         raise body.unreadable(await body.read())
     if operation.answers == "media" and form != "json":
         return Outcome(data=await body.read(MOST_BYTES), media_type=body.media_type, request_id=body.request_id)
@@ -102,31 +104,41 @@ async def _read(body: "Body", operation: Operation) -> Outcome:
     return Outcome(result=result, request_id=body.request_id)
 
 
-async def _gathered(body: "Body") -> list[Any]:
-    """The events of a stream, each as its JSON; [DONE] is left out.
+async def _gathered(body: "Body") -> tuple[list[Any], str]:
+    """The events of a stream, each as its JSON, and why they end early; [DONE] is left out.
 
     Raises:
-        UpstreamError: The first of them is an error. A later one is kept with what came before it.
+        UpstreamError: It broke before its first event, or that is an error. What came before a later one is kept.
     """
     gathered: list[Any] = []
+    try:
+        await _gather(body, gathered)
+    except UpstreamError as error:
+        if not gathered:
+            raise
+        return gathered, error.message
+    if not gathered:
+        raise body.unreadable(b"a stream without events")
+    return gathered, ""
+
+
+async def _gather(body: "Body", gathered: list[Any]) -> None:
     async for events in body.events():
         for event in events:
             try:
                 raw = loads(event.data)
             except ValueError:
                 continue
-            if not gathered and (complaint := reported(raw, ("type", *_EXPECTED))):
+            if complaint := reported(raw, ("type", *_EXPECTED)):
                 raise failures.from_complaint(body.asked, complaint, body.request_id)
             gathered.append(raw)
         await current_scope().report(f"{len(gathered):,} events have arrived")
-    if not gathered:
-        raise body.unreadable(b"a stream without events")
-    return gathered
 
 
 def _settle(entry: "Exchange", outcome: Outcome) -> None:
     """Note the model that answered and what it used: of an object, or of the last event that tells it."""
     entry.request_id = outcome.request_id
+    entry.state = "cut" if outcome.cut else entry.state
     result: object = outcome.result
     told = cast("list[object]", result) if isinstance(result, list) else [result]
     for item in map(mapping, told):

@@ -117,6 +117,7 @@ class Outcome:
         text: Text that is not JSON, such as captions.
         data: The bytes of a file.
         media_type: What the gateway says they are.
+        cut: Why a stream ended before its end; empty when it did not.
         request_id: The gateway's name for the request.
     """
 
@@ -124,6 +125,7 @@ class Outcome:
     text: str = ""
     data: bytes | None = None
     media_type: str = ""
+    cut: str = ""
     request_id: str = ""
 
 
