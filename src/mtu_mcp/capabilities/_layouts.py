@@ -16,14 +16,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+# Every stretch is bounded: what comes from outside must not make matching slow.
 _INLINE: Final = re.compile(
-    r"(`+)(?!`).*?(?<!`)\1(?!`)"  # code span
-    r"|!?\[(?=[^\]\n]*\]\()|\]\([^()\s]*(?:\([^()]*\)[^()\s]*)*(?:\s+\"[^\"]*\")?\)"  # link and picture
-    r"|\]\[[^\]]*\]|\[\^[^\]]+\]|<[/!]?[A-Za-z][^<>\n]*>|</?>|https?://[^\s<>()\[\]\"'，。；、）》」]*[^\s<>()\[\]\"'，。；、）》」.,;:!?*_]"
-    r"|\$\$[^$]+\$\$|\$(?=\S)[^$\n]+?(?<=\S)\$|&[A-Za-z#][A-Za-z0-9]{1,10};|\{\\[^{}]*\}|\{[%{][^\n]*?[%}]\}"
+    r"(`{1,9})(?!`)[^`](?:.{0,2000}?[^`])?\1(?!`)"  # code span
+    r"|!?\[(?=[^\]\n]{0,400}\]\()|\]\([^()\s]{0,2000}(?:\([^()]{0,200}\)[^()\s]{0,200})?(?:\s{1,9}\"[^\"]{0,400}\")?\)"  # link, picture
+    r"|\]\[[^\]]{0,200}\]|\[\^[^\]]{1,100}\]|<[/!]?[A-Za-z][^<>\n]{0,2000}>|</?>"
+    r"|https?://[^\s<>()\[\]\"'，。；、）》」]{0,2000}[^\s<>()\[\]\"'，。；、）》」.,;:!?*_]"
+    r"|\$\$[^$]{1,1000}\$\$|\$(?=\S)[^$\n]{1,300}(?<=\S)\$|&[A-Za-z#][A-Za-z0-9]{1,10};|\{\\[^{}]{0,100}\}|\{[%{][^\n]{0,200}?[%}]\}"
 )
 _EMPHASIS: Final = re.compile(r"\*\*|__|~~")
 _MARK: Final = re.compile(r"⟦\s*(\d+)\s*⟧")
+LONGEST_LINE: Final = 20_000
+"""Characters of a line up to which it is looked into; longer ones are data, or a text without any marks."""
 _WORDY: Final = re.compile(r"[^\W\d_]")
 _PAUSE: Final = re.compile(r"[，。！？、；：…]+[”’」』）]*")
 _WIDE: Final = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uac00-\ud7a3\uff00-\uffef]")
@@ -101,7 +105,7 @@ def make_unit(text: str, *, raw: str = "", lines: int = 1) -> Unit | str:
         return f"⟦{len(kept)}⟧"
 
     # Marks of ours that were there before could not be told from ours.
-    marked = _INLINE.sub(keep, text) if not _MARK.search(text) else text
+    marked = text if _MARK.search(text) or len(text) > LONGEST_LINE else _INLINE.sub(keep, text)
     return Unit(marked, tuple(kept), raw or text, lines) if _WORDY.search(_MARK.sub("", marked)) else raw or text
 
 
@@ -195,7 +199,10 @@ class _Reader:
         steps: tuple[Callable[[str], bool], ...] = (self._code, self._table, self._still, self._heading)
         while self._at < len(self._lines):
             line = self._lines[self._at].rstrip("\n")
-            if not any(step(line) for step in steps):
+            if len(line) > LONGEST_LINE:
+                self._pieces += [make_unit(line), self._lines[self._at][len(line) :]]
+                self._at += 1
+            elif not any(step(line) for step in steps):
                 self._paragraph()
             self._blank_before = not self._lines[self._at - 1].strip()
         return self._pieces

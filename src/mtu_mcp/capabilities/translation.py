@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
+import anyio.to_thread
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import ListRoots, Resolve
 from mcp.types import CallToolResult, ListRootsResult
@@ -149,7 +150,10 @@ async def _translated(translator: Any, name: str, said: str) -> tuple[str, str, 
     lines = "\r\n" if "\r\n" in said else "\n"
     plain = said.replace("\r\n", "\n")
     reader = READERS.get(form)
-    made = await translator.layout(reader(plain)) if reader else await translator.prose(plain)
+    if reader:
+        made = await translator.layout(await anyio.to_thread.run_sync(reader, plain))
+    else:
+        made = await translator.prose(plain)
     return made.replace("\n", lines), form, count_cues(plain) if form in ("srt", "vtt") else 0
 
 
