@@ -10,6 +10,7 @@ from connections import MEMORY, connect
 from mtu_mcp.capabilities._schemas import mismatch
 from mtu_mcp.sandbox import Options, Sandbox
 
+ONE_GATEWAY = True
 Environ = dict[str, str]
 WEATHER = {
     "name": "get_weather",

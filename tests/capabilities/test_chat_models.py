@@ -12,6 +12,7 @@ from capabilities.material import answered, bodies, call, messages, named, refus
 from connections import MEMORY, connect, text_of
 from mtu_mcp.sandbox import Options, Sandbox
 
+ONE_GATEWAY = True
 Environ = dict[str, str]
 LONG = "A long book about tea and mountains. " * 400
 

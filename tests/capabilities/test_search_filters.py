@@ -10,6 +10,7 @@ from mtu_mcp.capabilities._filters import read_filters
 from mtu_mcp.gateway import BaiduSearch
 from mtu_mcp.sandbox import Options, Sandbox
 
+ONE_GATEWAY = True
 Environ = dict[str, str]
 TEA = "How is green tea brewed?"
 KITCHEN = "kitchen.example.com"

@@ -19,6 +19,7 @@ INDEX: Final = (
     "translation",
     "code",
     "search",
+    "comparison",
     "models",
     "documents",
     "files",

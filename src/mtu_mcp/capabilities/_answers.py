@@ -71,13 +71,13 @@ class Answer:
             return
         self.say(text[:LONGEST_TEXT])
         self.note(f"Shown: the first {LONGEST_TEXT:,} of {len(text):,} characters.")
-        if self._app.settings.read_only:
-            self.note("The rest is not kept because MTU_READ_ONLY is set.")
-            return
         await self.keep_text(text, title=title, about=about, extension=extension)
 
     async def keep_text(self, text: str, *, title: str, about: Mapping[str, Any], extension: str) -> None:
         """Save a text and link it; where that fails the answer says so and goes on, since it is already paid for."""
+        if self._app.settings.read_only:
+            self.note("The rest is not kept because MTU_READ_ONLY is set.")
+            return
         try:
             saved = await self._app.library.save_text(text, title=title, extension=extension, about=about)
         except MtuError as error:

@@ -143,6 +143,18 @@ class Catalogue:
         why = f"it is the first of the preference list, and {reason}"
         return Choice(preferred[0] if preferred else "", why, expected=False)
 
+    async def makers_best(self, count: int) -> tuple[str, ...]:
+        """The best chat model of each of so many makers, by the preference list and what the gateway offers."""
+        offer = await self.offered()
+        today = self._today()
+        found: dict[str, str] = {}
+        for name in choices.preferred(self.facts, "chat", today):
+            model = choices.first_offered([name], offer.names)
+            if model and not self.facts.entry(model).retired(today):
+                found.setdefault(self.entry(model).vendor or model, model)
+        rest = [entry.name for entry in await self.entries() if entry.can("chat") or not entry.capabilities]
+        return tuple(dict.fromkeys((*found.values(), *rest)))[:count]
+
     @property
     def is_relay(self) -> bool:
         """Whether the gateway's own list shows that it is of the New API kind, whose lists tell each model's endpoints.
