@@ -34,6 +34,7 @@ FILES = [(tool, name) for tool in TOOLS for name, schema in properties(tool).ite
 def companions(tool: ToolSpec, name: str, picture: Path) -> dict[str, Any]:
     """What a parameter cannot do without, though the schema does not say so."""
     asked = {"prompt": "a cat"} if "prompt" in properties(tool) else {}
+    asked |= {"target": "French"} if tool.name == "translate_text" else {}
     return {**asked, "images": [str(picture)]} if name == "mask" else asked
 
 
