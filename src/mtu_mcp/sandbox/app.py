@@ -26,6 +26,7 @@ _FAMILIES = (
     "images",
     "audio",
     "files",
+    "batches",
     "embeddings",
     "moderations",
     "speech",
