@@ -18,6 +18,7 @@ from mtu_mcp.gateway import (
     Scope,
     ToolCall,
     Usage,
+    branch,
     current_scope,
     open_scope,
 )
@@ -338,3 +339,48 @@ async def test_a_closed_gateway_lets_go_of_its_connections():
     await gateway.list_models()
     await gateway.aclose()
     await gateway.aclose()
+
+
+async def test_a_branch_counts_in_both_scopes_and_names_its_progress() -> None:
+    """Our promise: calls side by side are told apart, and none is lost for the receipt."""
+    heard: list[str] = []
+
+    async def report(progress: Progress) -> None:
+        heard.append(progress.message)
+
+    gateway, _, _ = open_gateway(events(chunk("one", "stop"), DONE), events(chunk("two", "stop"), DONE))
+    with open_scope(report) as whole:
+        whole.aliases["m"] = "best"
+        with branch("left") as left:
+            await gateway.chat(QUESTION)
+        with branch("right") as right:
+            await gateway.chat(ChatRequest("other", QUESTION.messages))
+    assert [entry.model for entry in whole.exchanges] == ["m", "other"]
+    assert [entry.alias for entry in left.exchanges] == ["best"]
+    assert [entry.alias for entry in right.exchanges] == [""]
+    assert heard[0] == "left: asking m"
+    assert "right: asking other" in heard
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        '{"choices":[{"delta":{"content":"x"},"finish_reason":"stop"}],"vertex_ai_grounding_metadata":[%s]}',
+        '{"choices":[{"delta":{"content":"x"},"finish_reason":"stop","grounding_metadata":%s}]}',
+        '{"choices":[{"delta":{"content":"x","groundingMetadata":%s},"finish_reason":"stop"}]}',
+        '{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}],"groundingMetadata":%s}',
+    ],
+)
+async def test_geminis_sources_are_read_wherever_a_gateway_puts_them(where: str) -> None:
+    """Gemini API, groundingMetadata; LiteLLM names it vertex_ai_grounding_metadata and makes a list of it."""
+    metadata = (
+        '{"webSearchQueries":["tea"],"groundingChunks":[{"web":{"uri":"https://a.test/","title":"A"}},'
+        '{"web":{"uri":""}},{},null],"groundingSupports":null}'
+    )
+    body = where % metadata
+    stream = "delta" in body
+    script = events(f"data: {body}\n\n".encode()) if stream else json_body(body)
+    gateway, _, _ = open_gateway(script)
+    answer = await gateway.chat(ChatRequest("gemini-2.5-flash", [{"role": "user", "content": "x"}], stream=stream))
+    assert [(source.url, source.title) for source in answer.citations] == [("https://a.test/", "A")]
+    assert answer.queries == ("tea",)

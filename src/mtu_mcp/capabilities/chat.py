@@ -168,8 +168,9 @@ class _Asking:
         earlier = await as_messages(self.talk, self._restore if self.entry.can("vision") else None, self.results)
         messages = [*earlier, *self.question]
         wish = self.wish
-        relay = self.app.catalogue.is_relay
-        ways = prefix_ways(wish.prefix, self.entry, relay=relay) if wish.prefix else wish.ways
+        ways = wish.ways
+        if wish.prefix:
+            ways = prefix_ways(wish.prefix, self.entry, relay=await self.app.catalogue.is_relay())
         cached = ""
         if wish.marker is not None:
             messages, cached = marked(messages, self.entry, wish.marker)

@@ -155,12 +155,12 @@ class Catalogue:
         rest = [entry.name for entry in await self.entries() if entry.can("chat") or not entry.capabilities]
         return tuple(dict.fromkeys((*found.values(), *rest)))[:count]
 
-    @property
-    def is_relay(self) -> bool:
+    async def is_relay(self) -> bool:
         """Whether the gateway's own list shows that it is of the New API kind, whose lists tell each model's endpoints.
 
         Such gateways write every request anew from the fields they know, and drop the others in silence.
         """
+        await self.offered()
         return any("supported_endpoint_types" in listed for listed in self._live.values())
 
     async def nearest(self, name: str, capability: Capability | None = None) -> tuple[str, ...]:
