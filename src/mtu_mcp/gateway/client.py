@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import httpx
 
     from mtu_mcp.gateway.audio import Transcript, TranscriptionRequest
+    from mtu_mcp.gateway.batches import Batch, BatchPage, BatchRequest
     from mtu_mcp.gateway.chat import ChatAnswer, ChatRequest
     from mtu_mcp.gateway.completions import Completion, CompletionRequest
     from mtu_mcp.gateway.embeddings import EmbeddingRequest, Embeddings
@@ -87,6 +88,17 @@ class Gateway:
                 books=self._books,
             )
         return self._opened
+
+    @property
+    def skew(self) -> float | None:
+        """Seconds that this machine's clock is ahead of the gateway's, by its last answer; None before one."""
+        return self._opened.skew if self._opened else None
+
+    async def probe(self, endpoint: str) -> None:
+        """Find out, at no cost, whether there is anybody at an endpoint; raises NotOffered if not."""
+        from mtu_mcp.gateway import probes
+
+        await probes.probe(self._wire, endpoint)
 
     async def chat(self, request: "ChatRequest") -> "ChatAnswer":
         """Ask a chat model; an answer that broke off is returned with `cut` set."""
@@ -209,3 +221,27 @@ class Gateway:
         from mtu_mcp.gateway import files
 
         return await files.content(self._wire, file_id, path, max_bytes)
+
+    async def create_batch(self, request: "BatchRequest") -> "Batch":
+        """Have the gateway run a file of requests later."""
+        from mtu_mcp.gateway import batches
+
+        return await batches.create(self._wire, request)
+
+    async def retrieve_batch(self, batch_id: str) -> "Batch":
+        """Ask after one batch; costs nothing."""
+        from mtu_mcp.gateway import batches
+
+        return await batches.retrieve(self._wire, batch_id)
+
+    async def list_batches(self, *, after: str = "", limit: int = 0) -> "BatchPage":
+        """List batches, the latest first, a page at a time; costs nothing."""
+        from mtu_mcp.gateway import batches
+
+        return await batches.list_page(self._wire, after=after, limit=limit)
+
+    async def cancel_batch(self, batch_id: str) -> "Batch":
+        """Stop one batch."""
+        from mtu_mcp.gateway import batches
+
+        return await batches.cancel(self._wire, batch_id)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from mtu_mcp.errors import (
     BadAnswer,
@@ -25,10 +25,8 @@ from mtu_mcp.errors import (
     UpstreamFailure,
 )
 from mtu_mcp.gateway.complaints import Complaint, page_title, read_complaint
+from mtu_mcp.gateway.connections import Way, no_connection
 from mtu_mcp.gateway.shapes import loads, number, shortened
-
-if TYPE_CHECKING:
-    import httpx
 
 _FILTERED: Final = re.compile(
     r"content[_ ]?(filter|policy)|data_?inspection|sensitive_words|prompt_blocked|moderation_blocked"
@@ -140,12 +138,13 @@ def from_page(asked: Asked, body: str) -> UpstreamError:
     return _error(asked, Complaint(message=page_title(body), page=True), 404, "", None, seen=200)
 
 
-def from_transport(error: Exception, seconds: float) -> UpstreamError:
+def from_transport(error: Exception, seconds: float, way: Way | None = None) -> UpstreamError:
     """The error that a broken connection means.
 
     Args:
         error: What httpx raised.
         seconds: The read timeout in force.
+        way: The way that was tried, for the wording.
     """
     import httpx
 
@@ -153,7 +152,7 @@ def from_transport(error: Exception, seconds: float) -> UpstreamError:
         return Unreachable(f"No bytes for {seconds:g} s.", advice="Try again, or raise MTU_TIMEOUT.")
     detail = shortened(str(error), 200)
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError):
-        return _no_connection(error, detail)
+        return no_connection(error, detail, way or Way())
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
         return Unreachable(f"The gateway's address cannot be used ({detail}).", advice="Check MTU_BASE_URL.")
     if isinstance(error, httpx.DecodingError):
@@ -277,12 +276,3 @@ def _redirected(asked: Asked, status: int, location: str) -> UpstreamError:
         advice="Set MTU_BASE_URL to the address it redirects to, if that is the gateway.",
         status=status,
     )
-
-
-def _no_connection(error: "httpx.TransportError", detail: str) -> Unreachable:
-    reason = f" ({detail})" if detail else ""
-    if "CERTIFICATE_VERIFY_FAILED" in detail:
-        advice = "If your network inspects TLS, set SSL_CERT_FILE to its certificate."
-        return Unreachable(f"The gateway's certificate is not trusted{reason}.", advice=advice)
-    advice = "Check the network, MTU_BASE_URL and the proxy settings."
-    return Unreachable(f"No connection to the gateway: {type(error).__name__}{reason}.", advice=advice)

@@ -20,13 +20,15 @@ import anyio
 import anyio.to_thread
 
 from mtu_mcp import __version__
-from mtu_mcp.errors import BadInput, NotAuthorized, Overloaded, SettingsError, UpstreamError, UpstreamFailure
+from mtu_mcp.errors import BadInput, Overloaded, SettingsError, UpstreamError, UpstreamFailure
 from mtu_mcp.gateway import failures
 from mtu_mcp.gateway.body import Body
+from mtu_mcp.gateway.connections import LOOPBACK, Way, skew, way_to
 from mtu_mcp.gateway.demands import measured
 from mtu_mcp.gateway.exchange import Books, Exchange, current_scope, exchange, mark_owed
 from mtu_mcp.gateway.failures import Asked
 from mtu_mcp.gateway.forms import Form, size_of
+from mtu_mcp.gateway.keys import secret_of
 from mtu_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,7 +43,6 @@ CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 60.0
 LONGEST_WAIT: Final = 30.0
 _CLOSE_SECONDS: Final = 5.0
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Call:
         model: The model asked for, if any.
         payload: A JSON body; a call with neither body is a GET, which costs nothing, unless `verb` says otherwise.
         form: A multipart body.
+        raw: A body as it is, said to be JSON.
         key: The Idempotency-Key.
         accept: The Accept header.
         url: The whole address, when it is not below the base URL.
@@ -65,6 +67,7 @@ class Call:
     model: str = ""
     payload: Mapping[str, Any] | None = None
     form: Form | None = None
+    raw: bytes | None = None
     key: str = ""
     accept: str = "application/json"
     url: str = ""
@@ -77,7 +80,7 @@ class Call:
         """What `verb` says; else GET without a body, POST with one."""
         if self.verb:
             return self.verb
-        return "GET" if self.payload is None and self.form is None else "POST"
+        return "GET" if self.payload is None and self.form is None and self.raw is None else "POST"
 
     def keyed(self, key: str) -> "Call":
         """The same call under an Idempotency-Key."""
@@ -114,6 +117,8 @@ class Wire:
         self._now = now
         self._http: httpx.AsyncClient | None = None
         self._lock = anyio.Lock()
+        self.skew: float | None = None
+        """Seconds that this machine's clock is ahead of the gateway's, by the last answer; None before one."""
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -182,13 +187,14 @@ class Wire:
                 request = await self._request(http, call, secret)
                 mark_owed(True)
                 response = await http.send(request, stream=True)
+                self.skew = skew(response.headers, self._now)
                 if response.is_success:
                     return response
                 mark_owed(False)  # no gateway bills for what it refused
                 failure = await self._failure(response, call, secret)
                 pause = _pause(failure, call, attempt)
             except (httpx.HTTPError, httpx.InvalidURL) as error:
-                failure = failures.from_transport(error, self._patience(call))
+                failure = failures.from_transport(error, self._patience(call), self._way(call))
                 mark_owed(_reached(error))
                 pause = _backoff(attempt) if _unsent(error, call) else None
             if pause is None or attempt == self._settings.max_retries:
@@ -208,9 +214,9 @@ class Wire:
             measured = await call.form.measure()
             headers |= {"Content-Type": call.form.content_type, "Content-Length": str(measured.length)}
             content = measured.stream()
-        elif call.payload is not None:
+        elif call.payload is not None or call.raw is not None:
             headers["Content-Type"] = "application/json"
-            content = _written(call.payload)
+            content = _written(call.payload) if call.payload is not None else call.raw
         url = call.url or f"{self._settings.base_url}/{call.path or call.endpoint}"
         timeout = {"connect": CONNECT_SECONDS, "read": self._patience(call), "write": self._settings.timeout}
         return http.build_request(
@@ -236,22 +242,16 @@ class Wire:
         body = b"".join(parts)[:ERROR_LIMIT]
         return failures.from_response(asked, response.status_code, response.headers, body, self._now)
 
+    def _way(self, call: Call) -> Way:
+        return way_to(call.url or self._settings.base_url, self._settings.proxy)
+
     def _patience(self, call: Call) -> float:
         """Seconds without a byte: a list of models that takes minutes is not coming."""
         return min(self._settings.timeout, READ_SECONDS) if call.method == "GET" else self._settings.timeout
 
     def _key(self) -> str:
         self._settings.require_sound()
-        secret = self._settings.api_key.get_secret_value().strip() if self._settings.api_key else ""
-        if not secret:
-            raise NotAuthorized(
-                "There is no key for the gateway.", advice="Set MTU_API_KEY in the host's configuration and restart it."
-            )
-        if not (secret.isascii() and secret.isprintable()) or " " in secret:
-            raise NotAuthorized(
-                "MTU_API_KEY holds characters that no key has.", advice="Paste the key again, and nothing else."
-            )
-        return secret
+        return secret_of(self._settings)
 
     async def _client(self) -> "httpx.AsyncClient":
         if self._http is None:
@@ -264,7 +264,7 @@ class Wire:
         import httpx
 
         # A proxy from the environment is meant for the world outside, not for a gateway on this machine.
-        local = urlsplit(self._settings.base_url).hostname in _LOOPBACK
+        local = urlsplit(self._settings.base_url).hostname in LOOPBACK
         try:
             return httpx.AsyncClient(
                 transport=self._transport,
