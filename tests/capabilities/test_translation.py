@@ -267,6 +267,18 @@ async def test_a_cut_answer_is_said_to_be_incomplete(environ: dict[str, str], ga
     assert "The answer is incomplete: " in said
 
 
+async def test_a_cut_batch_of_lines_is_asked_for_again_and_is_whole_in_the_end(
+    environ: dict[str, str], gateway: Sandbox, tmp_path: Path
+) -> None:
+    """Our promise: a file is never short of lines because a stream broke."""
+    (tmp_path / "film.srt").write_text(SRT, encoding="utf-8")
+    gateway.arm("cut:4", "/chat/completions")
+    async with connect(MEMORY, environ) as client:
+        said = await answered(client, "translate_text", file=str(tmp_path / "film.srt"), target="fr")
+    assert "- Oui?\n- Non!" in made(said)
+    assert "incomplete" not in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

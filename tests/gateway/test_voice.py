@@ -93,7 +93,7 @@ async def test_events_are_put_together_with_their_usage() -> None:
     deltas = [f'data: {{"type":"speech.audio.delta","audio":"{half}"}}\n\n'.encode() for half in halves]
     usage = {"input_tokens": 3, "output_tokens": 9, "total_tokens": 12}
     done = f"data: {json.dumps({'type': 'speech.audio.done', 'usage': usage})}\n\n".encode()
-    answer = await spoken(events(*deltas, done))
+    answer = await spoken(events(b": ping\n\n", *deltas, done))
     assert (answer.sound, answer.cut, answer.usage) == (MP3, "", Usage(3, 9))
     assert (await spoken(events(*deltas))).cut == "the stream ended without a finish"
     failed = await spoken(events(*deltas, b'data: {"error":{"message":"overloaded"}}\n\n'))

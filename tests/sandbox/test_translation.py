@@ -3,8 +3,11 @@
 import itertools
 from typing import Any
 
+import openai
 import pytest
+from openai.types.chat import ChatCompletionMessageParam
 
+from mtu_mcp.sandbox import Sandbox
 from sandbox.asking import Chat
 
 OPTIONS = {"source_lang": "English", "target_lang": "French"}
@@ -78,3 +81,14 @@ def test_a_chat_model_translates_when_it_is_told_to(chat: Chat) -> None:
     """Our promise: the other way round a gateway without Qwen-MT can be tried, too."""
     order = {"role": "system", "content": "Translate the user's message into German.\n- cat → MIEZE"}
     assert chat.text([order, {"role": "user", "content": "The cat"}]).startswith("Der MIEZE")
+
+
+def test_the_public_client_translates(sandbox: Sandbox) -> None:
+    """Our promise: the public `openai` client works unmodified; translation_options go through its extra_body."""
+    sandbox.desk.faults.clear()
+    asked: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hello"}]
+    with openai.OpenAI(base_url=sandbox.base_url, api_key="sk-test", max_retries=0) as client:
+        answer = client.chat.completions.create(
+            model="qwen-mt-plus", messages=asked, extra_body={"translation_options": OPTIONS}
+        )
+    assert answer.choices[0].message.content == "Bonjour"

@@ -143,7 +143,7 @@ class Translator:
         """
         chunks = _chunks(text, self.room)
         self._require_few(len(chunks))
-        said, failure = await in_pieces(chunks, self._ask, "translating")
+        said, failure = await in_pieces(chunks, self._chunk, "translating")
         rest = self._left(chunks, said, failure)
         parts = zip(chunks, [*said, *(chunk.strip() for chunk in rest)], strict=True)
         return "".join(chunk[: _lead(chunk)] + words + chunk[len(chunk.rstrip()) :] for chunk, words in parts)
@@ -188,19 +188,25 @@ class Translator:
             for line, words in zip(batch, found, strict=True)
         }
 
+    async def _chunk(self, text: str) -> str:
+        said, cut = await self._ask(text)
+        self._note(incomplete(cut))
+        return said
+
     async def _batch(self, lines: list[str]) -> list[str]:
         """Translate lines together; where they come back merged, in two halves, in the end each by itself."""
-        said = await self._ask("\n".join(lines))
+        said, cut = await self._ask("\n".join(lines))
         found = [line.strip() for line in said.split("\n") if line.strip()]
         if len(lines) == 1:
-            return [" ".join(found)]
+            found = [" ".join(found)]
         if len(found) == len(lines):
+            self._note(incomplete(cut))
             return found
         half = len(lines) // 2
         return [*await self._batch(lines[:half]), *await self._batch(lines[half:])]
 
-    async def _ask(self, text: str) -> str:
-        """Translate one text; one that proves too long is cut in two."""
+    async def _ask(self, text: str) -> tuple[str, str]:
+        """Translate one text, and say why it is incomplete if it is; one that proves too long is cut in two."""
         try:
             reply = await self._once(text.strip())
             too_long = reply.finish == "length"
@@ -211,9 +217,9 @@ class Translator:
         if too_long and len(text) >= SMALLEST:
             first, second = _halves(text)
             glue = "\n" if first.endswith("\n") else " "
-            return f"{await self._ask(first)}{glue}{await self._ask(second)}"
-        self._note(incomplete(reply.cut))
-        return reply.text.strip()
+            (before, cut), (after, later) = await self._ask(first), await self._ask(second)
+            return f"{before}{glue}{after}", cut or later
+        return reply.text.strip(), reply.cut
 
     async def _once(self, text: str) -> ChatAnswer:
         if self._worded:

@@ -107,17 +107,18 @@ async def _gather(body: "Body") -> tuple[bytes, str]:
     except UpstreamError as error:
         if not parts:
             raise
-        return b"".join(parts), error.message.rstrip(".")
+        why = error.message.rstrip(".")
+        return b"".join(parts), why[:1].lower() + why[1:]
     return b"".join(parts), ""
 
 
 def _read(body: "Body", data: bytes, cut: str) -> SpokenAnswer:
     """Tell sound from everything else that may come in its place."""
-    start = data[:_LOOK].removeprefix(b"\xef\xbb\xbf").lstrip()
-    if start.startswith((b"data:", b"event:")):
-        return _from_events(body, data, cut)
-    if not _is_text(data[:_LOOK]):
+    head = data[:_LOOK]
+    if not _is_text(head):
         return SpokenAnswer(data, cut, request_id=body.request_id)
+    if any(line.startswith((b"data:", b"event:")) for line in head.removeprefix(b"\xef\xbb\xbf").splitlines()):
+        return _from_events(body, data, cut)
     if cut:
         raise BadAnswer(f"The gateway's answer is no sound, and it broke off: {cut}.", request_id=body.request_id)
     return _from_json(body, data)
