@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from capabilities.material import answered, bodies, call, messages, named, refused, spent
+from capabilities.material import answered, bodies, call, messages, named, picture, refused, spent
 from connections import MEMORY, connect, text_of
 from mtu_mcp.sandbox import Options, Sandbox
 
@@ -94,9 +94,27 @@ async def test_a_picture_inside_the_text_is_taken_out_saved_and_linked(environ: 
     assert "base64" not in said
     assert "[picture: mtu://media/" in said
     assert [block.type for block in result.content] == ["text", "image", "resource_link"]
-    with Image.open(named(said)) as picture:
-        assert picture.size == (256, 256)
+    with Image.open(named(said)) as made:
+        assert made.size == (256, 256)
     assert "base64" not in json.dumps(messages(gateway))
+
+
+async def test_generate_image_takes_the_picture_out_of_a_chat(
+    environ: Environ, gateway: Sandbox, tmp_path: Path
+) -> None:
+    """Gemini behind New API makes pictures in chat completions alone; what it does not heed is said."""
+    (tmp_path / "fox.png").write_bytes(picture())
+    asked = {"model": "gemini-2.5-flash-image", "prompt": "a red circle", "images": ["fox.png"]}
+    async with connect(MEMORY, {**environ, "MTU_ALLOWED_DIRS": str(tmp_path)}) as client:
+        result = await call(client, "generate_image", **asked, size="1024x1024", n=2)
+        mask = await refused(client, "generate_image", **asked, mask="fox.png")
+    said = text_of(result)
+    assert [block.type for block in result.content] == ["text", "image", "resource_link"]
+    assert "makes one picture as it likes, so n, size was not sent." in said
+    assert "base64" not in said
+    assert [part["type"] for part in messages(gateway)[0]["content"]] == ["image_url", "text"]
+    assert "takes no mask" in mask
+    assert named(said).suffix == ".png"
 
 
 async def test_a_read_only_server_shows_the_picture_and_keeps_nothing(environ: Environ, tmp_path: Path) -> None:

@@ -59,14 +59,20 @@ async def take_out(app: App, answer: Answer, reply: ChatAnswer, title: str) -> C
     """Return the answer with its pictures kept as files and named where they stood."""
     text = reply.text
     for uri in inside(text):
-        data = await _bytes(app, answer, uri)
+        data = await picture_bytes(app, answer, uri)
         saved = await keep_picture(app, answer, data, title, {"prompt": title, "model": reply.model}) if data else None
         place = f"[picture: {saved.uri}]" if saved else "[picture]"
         text = _INSIDE.sub(lambda _, place=place: place, text, count=1)
     return replace(reply, text=text.strip()) if text is not reply.text else reply
 
 
-async def _bytes(app: App, answer: Answer, uri: str) -> bytes:
+def without_pictures(text: str) -> str:
+    """Return the words around the pictures."""
+    return _INSIDE.sub("", text).strip()
+
+
+async def picture_bytes(app: App, answer: Answer, uri: str) -> bytes:
+    """Return the bytes of a data URI; none, and a remark, where it holds no picture."""
     from mtu_mcp.media import open_reference
 
     try:

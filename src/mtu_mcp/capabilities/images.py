@@ -19,8 +19,10 @@ from pydantic import Field
 from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_model, ask_roots, can_sample, folders, said
+from mtu_mcp.capabilities._endpoints import ask
 from mtu_mcp.capabilities._params import ModelName, Options
-from mtu_mcp.capabilities._pictures import keep_picture
+from mtu_mcp.capabilities._parts import image_part, text_part
+from mtu_mcp.capabilities._pictures import inside, keep_picture, picture_bytes, without_pictures
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._upstream import asking, choose, further_fields, limited_to, remark
 from mtu_mcp.errors import BadAnswer, BadInput, MtuError
@@ -95,11 +97,14 @@ async def generate_image(
     named = {"size": size, "quality": quality, "output_format": output_format}
     extra = {"n": n, **{name: value for name, value in named.items() if value}, **further_fields(options)}
     workspace = app.workspace(folders(roots))
-    pictures = [_upload(picture) for picture in await _open(app, workspace, images or [])]
+    opened = await _open(app, workspace, images or [])
     masks = [_upload(picture) for picture in await _open(app, workspace, [mask] if mask else [])]
     full = await _full_prompt(app, answer, prompt, refine_prompt, refined)
     started = time.time()
-    made = await _make(app, chosen.model, full, pictures, masks, extra)
+    if "markdown_images" in app.catalogue.entry(chosen.model).traits:
+        made = await _by_chat(app, answer, chosen.model, full, opened, masked=bool(masks), extra=extra)
+    else:
+        made = await _make(app, chosen.model, full, [_upload(picture) for picture in opened], masks, extra)
     about = {
         "prompt": prompt,
         "full_prompt": full if full != prompt else None,
@@ -184,6 +189,32 @@ async def _make(
             return await app.gateway.edit_images(edit)
     async with asking(app, "images/variations", model, "image_vary"):
         return await app.gateway.vary_image(ImageVariation(model, pictures[0], options=extra))
+
+
+async def _by_chat(
+    app: App,
+    answer: Answer,
+    model: str,
+    prompt: str | None,
+    opened: list[Media],
+    *,
+    masked: bool,
+    extra: dict[str, Any],
+) -> ImagesAnswer:
+    """Ask a model that gives its pictures inside the text of a chat, as gateways pass on Gemini's."""
+    if masked:
+        raise BadInput(f"{model} takes no mask.", advice="Say in the prompt what may change, or use another model.")
+    unheeded = [name for name in ("n", "size", "quality", "output_format") if extra.pop(name, 1) != 1]
+    if unheeded:
+        answer.note(f"{model} makes one picture as it likes, so {', '.join(unheeded)} was not sent.")
+    parts = [await image_part(picture) for picture in opened]
+    content = [*parts, text_part(prompt or "Make a variation of this picture.")]
+    reply = await ask(app, model, [{"role": "user", "content": content}], extra, "image")
+    answer.say(without_pictures(reply.text))
+    found = [await picture_bytes(app, answer, uri) for uri in inside(reply.text)]
+    if not any(found):
+        raise BadAnswer(f"{model} answered without a picture.", advice=(reply.text or reply.refusal)[:300])
+    return ImagesAnswer(tuple(MadeImage(data=data) for data in found if data), reply.usage, reply.model)
 
 
 def _upload(media: Media) -> Upload:
