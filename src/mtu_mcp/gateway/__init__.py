@@ -70,8 +70,8 @@ __all__ = [
     "Usage",
     "Verdict",
     "all_operations",
-    "check_arguments",
     "branch",
+    "check_arguments",
     "current_scope",
     "open_scope",
 ]
