@@ -21,6 +21,7 @@ import anyio
 
 from mtu_mcp.catalogue import Catalogue
 from mtu_mcp.gateway import Gateway
+from mtu_mcp.money.budget import Budget
 from mtu_mcp.records import Records
 from mtu_mcp.settings import Settings, variable
 
@@ -91,6 +92,7 @@ class App:
         catalogue: Which models there are and what they cost.
         records: The database.
         library: The output folder.
+        budget: What calls may cost, and what they did.
         memo: Work shared by the rounds of one call.
         missing: Endpoints this gateway was found not to offer, and its own words.
         elsewhere: Models this gateway was found to serve through the Responses API alone.
@@ -101,6 +103,7 @@ class App:
     catalogue: Catalogue
     records: Records
     library: Library
+    budget: Budget
     memo: Memo = field(default_factory=Memo)
     missing: dict[str, str] = field(default_factory=dict[str, str])
     elsewhere: set[str] = field(default_factory=set[str])
@@ -137,7 +140,6 @@ async def open_app(settings: Settings, *, transport: httpx.AsyncBaseTransport | 
         transport: The way to the gateway, when it is not the network.
     """
     settings, facts = _with_own_facts(settings)
-    gateway = Gateway(settings, transport=transport)
 
     async def listed() -> list[tuple[str, Mapping[str, Any]]]:
         return [(entry.id, entry.raw) for entry in await gateway.list_models()]
@@ -145,7 +147,10 @@ async def open_app(settings: Settings, *, transport: httpx.AsyncBaseTransport | 
     from mtu_mcp.media import Library
 
     records = Records(settings.database_path)
-    app = App(settings, gateway, Catalogue(settings, listed, facts=facts), records, Library(settings.output_dir))
+    catalogue = Catalogue(settings, listed, facts=facts)
+    budget = Budget(settings, catalogue, records.ledger)
+    gateway = Gateway(settings, transport=transport, books=budget)
+    app = App(settings, gateway, catalogue, records, Library(settings.output_dir), budget)
     try:
         yield app
     finally:

@@ -72,6 +72,14 @@ class Settings(BaseModel):
         None,
         description="A JSON file with your own models, prices, preferences and aliases, laid over the shipped ones.",
     )
+    budget_call: float | None = Field(
+        None, description="The most one call of a tool may cost, in CNY; more is refused before anything is sent."
+    )
+    budget_day: float | None = Field(None, description="The same for a day of this machine's clock.")
+    budget_month: float | None = Field(None, description="The same for a month.")
+    confirm_above: float | None = Field(
+        None, description="You are asked before a call that may cost more than this, in CNY."
+    )
     toolsets: tuple[str, ...] = Field(
         ("core",), description="Which groups of tools are listed, separated by commas, or `all`."
     )
@@ -256,6 +264,10 @@ _PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
     "model_research": _text,
     "model_qwen_search": _text,
     "models_file": _folder,
+    "budget_call": _amount,
+    "budget_day": _amount,
+    "budget_month": _amount,
+    "confirm_above": _amount,
     "toolsets": _toolsets,
     "read_only": _flag,
     "allowed_dirs": _folders,

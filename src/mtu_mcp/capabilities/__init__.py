@@ -28,6 +28,7 @@ INDEX: Final = (
     "moderation",
     "prompts",
     "library",
+    "usage",
     "status",
 )
 """Every capability file, in the order hosts list their tools. A test holds it against the folder."""

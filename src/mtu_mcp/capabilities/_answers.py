@@ -125,6 +125,7 @@ class Answer:
         """
         exchanges = {id(exchange): exchange for exchange in (*self._earlier, *current_scope().exchanges)}
         receipts = receipts_of(self._app, list(exchanges.values()))
+        self.note(*current_scope().notes)
         tail = "\n".join([*(f"Note: {note}" for note in self._notes), *filter(None, receipts)])
         text = "\n\n".join([*self._texts, tail] if tail else self._texts)
         if structured is not None:
@@ -160,7 +161,8 @@ def receipts_of(app: App, exchanges: Sequence[Exchange]) -> list[str]:
             lines += [receipt(app, one) for one in group]
             continue
         counted = [one.usage for one in group if one.usage is not None]
-        together = replace(group[0], usage=reduce(add, counted) if counted else None)
+        paid = [one.cny for one in group if one.cny is not None]
+        together = replace(group[0], usage=reduce(add, counted) if counted else None, cny=sum(paid) if paid else None)
         lines.append(receipt(app, together, calls=len(group)))
     return lines
 
@@ -180,15 +182,18 @@ def receipt(app: App, exchange: Exchange, calls: int = 1) -> str:
     usage = exchange.usage
     if usage is not None:
         parts += _amounts(usage)
-        if cost := price_of(app, exchange):
-            parts.append(cost)
+    if cost := price_of(app, exchange):
+        parts.append(cost)
     if exchange.state != "done":
         parts.append(exchange.state)
     return "[" + " · ".join(parts) + "]"
 
 
 def price_of(app: App, exchange: Exchange) -> str:
-    """What one upstream call cost, marked as the estimate it is; empty where no price is known."""
+    """What one upstream call cost, as the ledger has it, marked as the estimate it is; empty where no price is known."""
+    if exchange.basis:
+        marked = {"list": "list price", "assumed": "assumed price"}.get(exchange.basis)
+        return f"about CNY {exchange.cny:.4f} ({marked})" if marked and exchange.cny is not None else ""
     cost = app.catalogue.estimate(exchange.model, exchange.usage) if exchange.usage else None
     return f"about CNY {cost.cny:.4f} (list price)" if cost is not None else ""
 

@@ -12,6 +12,7 @@ from pydantic import Field
 from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities import _engines as engines
 from mtu_mcp.capabilities._answers import Answer, incomplete
+from mtu_mcp.capabilities._approval import Spending
 from mtu_mcp.capabilities._asks import ask_model, can_sample, said
 from mtu_mcp.capabilities._engines import Engine, Found, Query
 from mtu_mcp.capabilities._filters import MOST_SITES, Filters, Recency, read_filters
@@ -40,8 +41,10 @@ async def _found(
     results_only: bool,
     model: str | None,
     options: Options,
+    spending: Spending,
 ) -> Sample | None:
     """Search before the host's model is asked to write the answer; the body then finds the results remembered."""
+    del spending  # this spends, so the user's word comes first
     if digest != "host" or results_only or not can_sample(ctx) or not query.strip():
         return None
     asked = _query(query, engine, read_filters(recency, sites), True, model, options)

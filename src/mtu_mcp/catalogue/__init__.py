@@ -12,13 +12,15 @@ from mtu_mcp.catalogue.catalogue import Catalogue, Offer
 from mtu_mcp.catalogue.choices import CAPABILITIES, Capability, Choice
 
 if TYPE_CHECKING:
+    from mtu_mcp.catalogue.assumptions import Assumed, Figures, kind_of
     from mtu_mcp.catalogue.entries import AudioLimits, EmbeddingLimits, Entry, ImageLimits, OmniLimits
     from mtu_mcp.catalogue.facts import Facts
-    from mtu_mcp.catalogue.prices import Cost, PriceLine, Prices, UsageLike
+    from mtu_mcp.catalogue.prices import Cost, Pieces, PriceLine, Prices, UsageLike, cost
     from mtu_mcp.catalogue.tokens import OmniRates
 
 __all__ = [
     "CAPABILITIES",
+    "Assumed",
     "AudioLimits",
     "Capability",
     "Catalogue",
@@ -27,17 +29,26 @@ __all__ = [
     "EmbeddingLimits",
     "Entry",
     "Facts",
+    "Figures",
     "ImageLimits",
     "Offer",
     "OmniLimits",
     "OmniRates",
+    "Pieces",
     "PriceLine",
     "Prices",
     "UsageLike",
+    "cost",
+    "kind_of",
 ]
 
 # Building these classes takes longer than a server has before it must list its tools, so they wait for their use.
 _LATER = {
+    "Assumed": "assumptions",
+    "Figures": "assumptions",
+    "kind_of": "assumptions",
+    "Pieces": "prices",
+    "cost": "prices",
     "AudioLimits": "entries",
     "EmbeddingLimits": "entries",
     "Entry": "entries",

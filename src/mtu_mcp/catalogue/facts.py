@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from mtu_mcp.catalogue.aliases import ABILITIES
+from mtu_mcp.catalogue.assumptions import NOTHING, Assumed
 from mtu_mcp.catalogue.entries import AudioLimits, EmbeddingLimits, Entry, ImageLimits, OmniLimits
 from mtu_mcp.catalogue.names import spellings
 from mtu_mcp.catalogue.prices import Prices
@@ -29,6 +30,7 @@ class Facts:
         families: Names or patterns, and the entry they share; earlier patterns win.
         preferences: For a capability, names in order of preference.
         aliases: For a word such as "best", names in order of preference.
+        assumed: What stands in for prices that are not known.
     """
 
     def __init__(
@@ -36,7 +38,9 @@ class Facts:
         families: Iterable[tuple[tuple[str, ...], Entry]],
         preferences: Mapping[str, tuple[str, ...]],
         aliases: Mapping[str, tuple[str, ...]] | None = None,
+        assumed: Assumed = NOTHING,
     ) -> None:
+        self.assumed = assumed
         self._aliases = dict(aliases or {})
         self._changes: tuple[Change, ...] = ()
         self._exact: dict[str, Entry] = {}
@@ -62,7 +66,7 @@ class Facts:
         rates = {name: OmniRates(**value) for name, value in raw.get("rates", {}).items()}
         families = [_family(family, limits, rates) for family in raw.get("families", ())]
         lists = ({name: tuple(value) for name, value in raw.get(key, {}).items()} for key in ("preferences", "aliases"))
-        return cls(families, *lists)
+        return cls(families, *lists, assumed=_assumed(raw.get("assumed", {})))
 
     def changed(self, overrides: "Overrides") -> "Facts":
         """These facts with an operator's own laid over them; the operator's lists come before the shipped ones."""
@@ -70,6 +74,7 @@ class Facts:
         facts._changes = overrides.changes
         facts._preferences = _before(overrides.preferences, self._preferences)
         facts._aliases = _before(overrides.aliases, self._aliases)
+        facts.assumed = _assumed(overrides.assumed, self.assumed)
         return facts
 
     @property
@@ -126,6 +131,13 @@ _NOTHING = Entry("")
 def _before(first: Mapping[str, tuple[str, ...]], then: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Lists joined under their names, each value once."""
     return {name: tuple(dict.fromkeys((*first.get(name, ()), *then.get(name, ())))) for name in (*then, *first)}
+
+
+def _assumed(raw: Mapping[str, Mapping[str, Any]], before: Assumed = NOTHING) -> Assumed:
+    """Ceilings from a mapping, laid over others line by line."""
+    given: Mapping[str, Mapping[str, Any]] = raw.get("prices", {})
+    prices = {kind: replace(before.prices.get(kind, Prices()), **lines) for kind, lines in given.items()}
+    return Assumed({**before.prices, **prices}, replace(before.figures, **raw.get("figures", {})))
 
 
 _PARTS = (("prices", Prices), ("images", ImageLimits), ("audio", AudioLimits), ("embeddings", EmbeddingLimits))

@@ -5,10 +5,11 @@ The file is JSON:
     {"models": {"qwen-plus": {"prices": {"input_text": 0.0008, "output_text": 0.002}},
                 "acme-*": {"capabilities": ["chat", "vision"], "context": 32000, "note": "Ours."}},
      "preferences": {"chat": ["acme-large", "qwen-plus"]},
-     "aliases": {"best": ["acme-large"], "house": ["acme-small"]}}
+     "aliases": {"best": ["acme-large"], "house": ["acme-small"]},
+     "assumed": {"prices": {"text": {"output_text": 0.1}}, "figures": {"output": 2000}}}
 
 A model's name may be a pattern with `*`; only the fields given are changed. Prices are CNY per 1,000 tokens, under the
-names of `Prices`. Everything is checked when it is read, since a mistyped price would make every sum wrong in silence.
+names of `Prices`; `assumed` changes what stands in for prices that are not known (`assumptions`). Everything is checked when it is read, since a mistyped price would make every sum wrong in silence.
 """
 
 import json
@@ -20,13 +21,14 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final, cast
 
+from mtu_mcp.catalogue.assumptions import KINDS, Figures
 from mtu_mcp.catalogue.choices import CAPABILITIES
 from mtu_mcp.catalogue.entries import Entry
 from mtu_mcp.catalogue.names import LENGTH, spellings
 from mtu_mcp.catalogue.prices import Prices
 
 MOST_BYTES: Final = 4 * 1024 * 1024
-_SECTIONS: Final = ("models", "preferences", "aliases")
+_SECTIONS: Final = ("models", "preferences", "aliases", "assumed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Overrides:
     changes: tuple[Change, ...] = ()
     preferences: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    assumed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
 
 
 def read_file(path: Path) -> Overrides:
@@ -98,7 +101,7 @@ def read(raw: object) -> Overrides:
         lists[section] = {name: _names(value, f"{section}.{name}") for name, value in given.items()}
     _only(lists["preferences"], CAPABILITIES, "preferences")
     aliases = {name.strip().casefold(): value for name, value in lists["aliases"].items()}
-    return Overrides(changes, lists["preferences"], aliases)
+    return Overrides(changes, lists["preferences"], aliases, _assumed(_object(body.get("assumed", {}), "assumed")))
 
 
 def _change(name: str, raw: Mapping[str, Any]) -> Change:
@@ -109,6 +112,19 @@ def _change(name: str, raw: Mapping[str, Any]) -> Change:
     values = {key: _READERS[key](value, f"{where}.{key}") for key, value in raw.items() if key != "prices"}
     prices = _prices(_object(raw["prices"], f"{where}.prices"), f"{where}.prices") if "prices" in raw else {}
     return Change(name.strip().casefold(), values, prices)
+
+
+def _assumed(raw: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    _only(raw, ("prices", "figures"), "assumed")
+    prices = _object(raw.get("prices", {}), "assumed.prices")
+    _only(prices, KINDS, "assumed.prices")
+    lines = {kind: _prices(_object(given, f"assumed.prices.{kind}"), kind) for kind, given in prices.items()}
+    figures = _object(raw.get("figures", {}), "assumed.figures")
+    _only(figures, tuple(line.name for line in fields(Figures)), "assumed.figures")
+    return {
+        "prices": lines,
+        "figures": {name: _count(value, f"assumed.figures.{name}") for name, value in figures.items()},
+    }
 
 
 def _prices(raw: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """What a call cost, as far as a published price list can tell.
 
-Prices are the makers' list prices in CNY per 1,000 tokens. A gateway may multiply them, and discounts for cached
-input are not taken off, so every figure is an estimate and says so. A model without a known price has no cost rather
-than a guessed one.
+Prices are the makers' list prices in CNY, per 1,000 tokens or by the piece. A gateway may multiply them, and discounts
+for cached input are not taken off, so every figure is an estimate and says so. A model without a known price has no
+cost rather than a guessed one; what stands in where a cap needs a figure is the matter of `assumptions`.
 """
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 _TITLES = {
     "input_text": "text in",
@@ -15,6 +15,11 @@ _TITLES = {
     "output_text": "text out",
     "output_text_media": "text out, when pictures, sound or video went in",
     "output_audio": "sound out (the text beside it is free)",
+    "picture": "each picture made",
+    "second": "each second of sound heard",
+    "characters": "1,000 characters spoken",
+    "search": "each search",
+    "call": "each call",
 }
 
 
@@ -59,7 +64,7 @@ class UsageLike(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PriceLine:
-    """One line of a price list: what is paid for, and CNY per 1,000 tokens of it."""
+    """One line of a price list: what is paid for, and CNY per 1,000 tokens of it, or for each where it says so."""
 
     item: str
     title: str
@@ -68,7 +73,7 @@ class PriceLine:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """A model's price lines, CNY per 1,000 tokens; None where no line is published.
+    """A model's price lines, CNY per 1,000 tokens unless they say otherwise; None where no line is published.
 
     Attributes:
         input_text: Text in.
@@ -77,6 +82,11 @@ class Prices:
         output_text: Text out; where `output_text_media` is given, only for input that is text alone.
         output_text_media: Text out when any picture, sound or video went in.
         output_audio: Sound out; the text that goes with it is then free.
+        picture: Each picture made; tokens of such a call are then free.
+        second: Each second of sound heard; tokens of such a call are then free.
+        characters: 1,000 characters spoken; tokens of such a call are then free.
+        search: Each search, beside the tokens.
+        call: Each call, beside everything else.
         batch_share: Share of the price in a batch, such as 0.5; None where batches are not offered.
         source: Where the lines were published, and when.
     """
@@ -87,6 +97,11 @@ class Prices:
     output_text: float | None = None
     output_text_media: float | None = None
     output_audio: float | None = None
+    picture: float | None = None
+    second: float | None = None
+    characters: float | None = None
+    search: float | None = None
+    call: float | None = None
     batch_share: float | None = None
     source: str = ""
 
@@ -111,7 +126,21 @@ class Cost:
     basis: str
 
 
-def cost(prices: Prices, usage: UsageLike, *, media: bool = False, batch: bool = False) -> Cost | None:
+class Pieces(NamedTuple):
+    """What is paid for by the piece: pictures made, seconds of sound heard, characters spoken, searches."""
+
+    pictures: int = 0
+    seconds: float = 0.0
+    characters: int = 0
+    searches: int = 0
+
+
+NO_PIECES: Final = Pieces()
+
+
+def cost(
+    prices: Prices, usage: UsageLike, *, media: bool = False, batch: bool = False, pieces: Pieces = NO_PIECES
+) -> Cost | None:
     """What a call cost by a price list, or None if the list lacks a line that is needed.
 
     Args:
@@ -119,20 +148,36 @@ def cost(prices: Prices, usage: UsageLike, *, media: bool = False, batch: bool =
         usage: What the gateway counted.
         media: Whether pictures, sound or video went in, for a gateway that does not count them apart.
         batch: Whether it was part of a batch.
+        pieces: What there was beside tokens.
     """
-    parts = _parts(prices, usage, media=media)
+    by_piece, instead = _by_piece(prices, pieces)
+    parts = [] if instead else _parts(prices, usage, media=media)
     if any(price is None for _, _, price in parts):
         return None
     share = prices.batch_share if batch else 1.0
     if share is None:
         return None
-    total = sum(count * (price or 0.0) for count, _, price in parts) / 1000 * share
+    total = (sum(count * (price or 0.0) for count, _, price in parts) / 1000 + by_piece) * share
     told = " + ".join(f"{count:,} {what} at {price:g}" for count, what, price in parts) or "no tokens"
+    if by_piece:
+        told += f" + {by_piece:g} CNY by the piece"
     unsplit = "; media counted as text, since the gateway did not count it apart" if media and not _media(usage) else ""
     discount = f"; batch, {share:.0%} of the price" if batch else ""
     source = f" ({prices.source})" if prices.source else ""
     # Nine digits: a sum of floats such as 0.0064000000000000003 should read as it was meant.
     return Cost(round(total, 9), True, f"{told} CNY per 1,000 tokens{discount}{unsplit}{source}")
+
+
+def _by_piece(prices: Prices, pieces: Pieces) -> tuple[float, bool]:
+    """What is paid by the piece, and whether that is instead of tokens."""
+    instead = [
+        (pieces.pictures, prices.picture),
+        (pieces.seconds, prices.second),
+        (pieces.characters / 1000, prices.characters),
+    ]
+    flat = [count * price for count, price in instead if count and price is not None]
+    beside = pieces.searches * (prices.search or 0.0) + (prices.call or 0.0)
+    return sum(flat) + beside, bool(flat)
 
 
 def _parts(prices: Prices, usage: UsageLike, *, media: bool) -> list[tuple[int, str, float | None]]:

@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_demo(commands)
     _add_call(commands)
+    _add_usage(commands)
     _add_sandbox(commands)
     _add_install(commands)
     _add_uninstall(commands)
@@ -109,6 +110,13 @@ def _add_call(commands: "Commands") -> None:
     call.add_argument("arguments", nargs="*", metavar="key=value")
     call.add_argument("--json", action="store_true", help="print the whole result as JSON")
     _add_sandbox_flag(call)
+
+
+def _add_usage(commands: "Commands") -> None:
+    usage = commands.add_parser("usage", help="what was spent, by day, model and tool, against the caps")
+    usage.set_defaults(module="usage")
+    usage.add_argument("--month", default="", metavar="YYYY-MM", help="another month than this one")
+    usage.add_argument("--json", action="store_true", help="print the figures as JSON")
 
 
 def _add_sandbox(commands: "Commands") -> None:

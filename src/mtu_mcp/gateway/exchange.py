@@ -20,7 +20,7 @@ from uuid import uuid4
 
 import anyio
 
-from mtu_mcp.errors import UpstreamError
+from mtu_mcp.errors import BadAnswer, Unreachable, UpstreamError
 from mtu_mcp.gateway.demands import Demand
 from mtu_mcp.gateway.usage import Usage
 
@@ -48,6 +48,7 @@ class Exchange:
         owed: Whether something may have to be paid: it was sent, and not refused.
         made: Pictures that came.
         entry: Its number in the books; 0 when it is in none.
+        held: The most it may cost, by whoever keeps the books.
         cny: What it cost, by whoever keeps the books; None until it is settled, or when no price is known.
         basis: How that was reckoned: "list" prices, "assumed" ones, "unknown", or "none" when nothing was owed.
     """
@@ -66,6 +67,7 @@ class Exchange:
     owed: bool = field(default=False, compare=False)
     made: int = field(default=0, compare=False)
     entry: int = field(default=0, compare=False)
+    held: float = field(default=0.0, compare=False)
     cny: float | None = field(default=None, compare=False)
     basis: str = field(default="", compare=False)
 
@@ -105,6 +107,8 @@ class Scope:
         tool: The tool that was called; empty outside of any.
         job: The job this work belongs to, if it is one's.
         owner: Whose call it is; empty while one person uses a server.
+        asked: What makes two calls the same: the tool and its arguments.
+        can_ask: Whether the host can put a question before its user.
         approved: Whether the user was asked about the cost and agreed.
         notes: What the answer has to say about its account.
     """
@@ -118,6 +122,8 @@ class Scope:
         self.tool: str = parent.tool if parent else ""
         self.job: str = parent.job if parent else ""
         self.owner: str = parent.owner if parent else ""
+        self.asked: str = parent.asked if parent else ""
+        self.can_ask: bool = parent.can_ask if parent else False
         self.approved: bool = parent.approved if parent else False
         self.notes: list[str] = parent.notes if parent else []
         self._report = report
@@ -128,6 +134,11 @@ class Scope:
         self.exchanges.append(entry)
         if self._parent is not None:
             self._parent.add(entry)
+
+    @property
+    def whole(self) -> "Scope":
+        """The scope of the whole call, of which this one may be a part."""
+        return self._parent.whole if self._parent is not None else self
 
     @property
     def listening(self) -> bool:
@@ -223,6 +234,8 @@ async def exchange(
         entry.state = "failed"
         if isinstance(error, UpstreamError):
             entry.request_id = error.request_id or entry.request_id
+            # The gateway's own no costs nothing, unless it counts something beside it.
+            entry.owed &= entry.usage is not None or isinstance(error, Unreachable | BadAnswer)
         raise
     except BaseException:  # cancelled, or the program is ending
         entry.state = "cancelled"

@@ -16,8 +16,9 @@ from mcp.types import INVALID_PARAMS, Completion, Prompt, PromptReference, Resou
 
 import mtu_mcp
 from mtu_mcp.capabilities import INSTRUCTIONS, capabilities
+from mtu_mcp.capabilities._approval import FREE
 from mtu_mcp.capabilities._spec import Completer, PromptSpec, ResourceSpec, ToolSpec
-from mtu_mcp.server.edge import check_arguments, explained, guard_resource, guard_tool
+from mtu_mcp.server.edge import after_approval, check_arguments, explained, guard_resource, guard_tool
 from mtu_mcp.server.logs import without_rich
 from mtu_mcp.server.middleware import bound_to
 from mtu_mcp.server.prompts import rendered, shown
@@ -61,7 +62,7 @@ class MtuServer(MCPServer[Any]):
                 title="Mtu",
                 instructions=INSTRUCTIONS,
                 version=mtu_mcp.__version__,
-                tools=[build_tool(spec) for spec in self._specs.values()],
+                tools=[build_tool(spec, ask=_asks(spec, app)) for spec in self._specs.values()],
                 middleware=[bound_to(app)],
                 log_level=cast("Any", app.settings.log_level),
                 cache_hints={
@@ -169,10 +170,11 @@ def build_server(app: App) -> MtuServer:
     return MtuServer(tools, [resource for capability in found for resource in capability.resources], app, prompts)
 
 
-def build_tool(spec: ToolSpec) -> Tool:
-    """Turn a capability's description into a tool of the SDK."""
+def build_tool(spec: ToolSpec, *, ask: bool = False) -> Tool:
+    """Turn a capability's description into a tool of the SDK; with `ask`, one whose cost the user is asked about."""
+    guarded = guard_tool(spec.fn)
     tool = Tool.from_function(
-        guard_tool(spec.fn),
+        after_approval(guarded) if ask else guarded,
         title=spec.title,
         description=_description(spec),
         annotations=_annotations(spec),
@@ -181,6 +183,10 @@ def build_tool(spec: ToolSpec) -> Tool:
     )
     tool.parameters = slim(tool.parameters)
     return tool
+
+
+def _asks(spec: ToolSpec, app: App) -> bool:
+    return app.budget.confirm_above is not None and spec.name not in FREE
 
 
 def _listed(tool: ToolSpec, settings: Settings) -> bool:

@@ -17,6 +17,7 @@ from mcp.types import INVALID_PARAMS, CallToolResult, EmbeddedResource, Resource
 from pydantic import ValidationError
 
 from mtu_mcp.app import current_app
+from mtu_mcp.capabilities._approval import Spending
 from mtu_mcp.capabilities._spec import Content
 from mtu_mcp.errors import BadInput, MtuError, NotFound
 from mtu_mcp.server.logs import hide
@@ -43,6 +44,24 @@ def guard_tool(fn: Callable[..., Awaitable[CallToolResult]]) -> Callable[..., Aw
         return redacted(result)
 
     return guarded
+
+
+def after_approval(fn: Callable[..., Awaitable[CallToolResult]]) -> Callable[..., Awaitable[CallToolResult]]:
+    """Wrap a tool so that the user's word on its cost comes before everything else it asks or does."""
+
+    @functools.wraps(fn)
+    async def asked(*args: Any, spending: bool = False, **kwargs: Any) -> CallToolResult:
+        del spending  # noted in the scope; refused before this is reached
+        return await fn(*args, **kwargs)
+
+    signature = inspect.signature(fn)
+    first = inspect.Parameter("spending", inspect.Parameter.KEYWORD_ONLY, annotation=Spending)
+    own = list(signature.parameters.values())
+    # Resolvers run in the order of the parameters, so this one goes before the tool's own.
+    place = next((at for at, one in enumerate(own) if one.kind is inspect.Parameter.KEYWORD_ONLY), len(own))
+    asked.__dict__["__signature__"] = signature.replace(parameters=[*own[:place], first, *own[place:]])
+    asked.__annotations__ = {**fn.__annotations__, "spending": Spending}
+    return asked
 
 
 async def guard_resource(uri: str, read: Callable[[], Awaitable[Content]]) -> Content:

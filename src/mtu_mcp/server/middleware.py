@@ -10,6 +10,7 @@ from typing import Any, cast
 from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 
 from mtu_mcp.app import App, bind_app
+from mtu_mcp.capabilities._approval import fingerprint
 from mtu_mcp.gateway import open_scope
 from mtu_mcp.server.edge import hide_key
 from mtu_mcp.server.progress import Reporter
@@ -28,7 +29,11 @@ def bound_to(app: App) -> ServerMiddleware[Any]:
         async def report(done: float, total: float | None, message: str | None) -> None:
             await ctx.session.report_progress(done, total, hide_key(message) if message else message)
 
-        with open_scope(Reporter(report)):
+        with open_scope(Reporter(report)) as scope:
+            params = ctx.params or {}
+            scope.tool = str(params.get("name", ""))[:100]
+            if app.budget.confirm_above is not None:
+                scope.asked = fingerprint(params)
             return await call_next(ctx)
 
     return bind

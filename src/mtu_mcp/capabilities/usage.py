@@ -1,0 +1,63 @@
+"""What was spent: by day, by model, by tool, and what the caps leave."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated
+
+from mcp.server.mcpserver.resolve import Resolve
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from mtu_mcp.app import App, current_app
+from mtu_mcp.capabilities._answers import Answer
+from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec, ToolSpec
+from mtu_mcp.gateway import current_scope
+from mtu_mcp.money import rendered
+
+
+async def usage_report(
+    month: Annotated[str | None, Field(description="YYYY-MM.")] = None,
+    *,
+    app: Annotated[App, Resolve(current_app)],
+) -> CallToolResult:
+    """Show what calls cost this month, and what the caps leave."""
+    report = await app.budget.report(month or "", current_scope().owner)
+    answer = Answer(app)
+    answer.say(rendered(report))
+    return answer.finish(report.as_dict())
+
+
+async def usage() -> Content:
+    """What was spent this month, by day, model and tool, and what the caps leave."""
+    return await usage_of("")
+
+
+async def usage_of(month: str) -> Content:
+    """The same of another month, such as 2026-11."""
+    report = await current_app().budget.report(month, current_scope().owner)
+    return Content(json.dumps(report.as_dict(), ensure_ascii=False, indent=1), "application/json")
+
+
+async def _complete_month(typed: str, given: Mapping[str, str]) -> list[str]:
+    del given
+    return [month for month in await current_app().budget.months() if month.startswith(typed)]
+
+
+CAPABILITY = Capability(
+    tools=(
+        ToolSpec(
+            usage_report,
+            title="Usage and cost",
+            toolset="usage",
+            read_only=True,
+            open_world=False,
+            search_hint="spent budget",
+        ),
+    ),
+    resources=(
+        ResourceSpec("mtu://usage", usage, "Usage"),
+        ResourceSpec("mtu://usage/{month}", usage_of, "Usage of a month", complete={"month": _complete_month}),
+    ),
+)

@@ -1,0 +1,169 @@
+"""What a call may cost before it is sent, and what it cost when it has ended.
+
+Before: the request is counted (`gateway.demands`), what it leaves open is filled with the model's limits or the figures
+of `catalogue.assumptions`, and the sum is taken by the model's list price, or by the ceiling price of its kind.
+
+| endpoint | goes in | comes out |
+|---|---|---|
+| chat, responses, completions | the texts; pictures, sound and video at the most the model counts for them; searches and stored files at assumed amounts | `max_tokens` times `n`, else the model's most, at most 4,096 (8,192 if it thinks) |
+| images | the prompt and pictures | `n` pictures |
+| transcription, translation | seconds: measured, else by the size of the thinnest sound | what fits in them |
+| speech | the characters | sound of them |
+| embeddings, moderation | the texts and pictures | nothing |
+| Baidu search | | one call |
+| everything else that spends | as chat, and a flat sum | as chat |
+
+After: what the gateway counted, by the same prices. Where it counted nothing, an answer that came whole costs what was
+estimated before, and one that broke off costs what went in and what had arrived. A call that never reached the gateway,
+or that it refused, costs nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from mtu_mcp.catalogue import Pieces, cost, kind_of
+from mtu_mcp.gateway import Usage
+from mtu_mcp.gateway.demands import tokens
+
+if TYPE_CHECKING:
+    from mtu_mcp.catalogue import Assumed, Entry, Figures
+    from mtu_mcp.gateway import Exchange
+    from mtu_mcp.gateway.demands import Demand
+
+_THINKING: Final = ("always_thinks", "thinks_by_default", "no_sampling")
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """CNY, and by which prices: "list", "assumed", "unknown" (then None), or "none" where nothing is owed."""
+
+    cny: float | None
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a call cost, and the amounts that make it up."""
+
+    charge: Charge
+    usage: Usage | None
+    pieces: Pieces
+
+
+def foreseen(entry: Entry, endpoint: str, demand: Demand, assumed: Assumed, *, ceilings: bool) -> Charge:
+    """The most a call may cost.
+
+    Args:
+        entry: The model.
+        endpoint: As in the API's paths.
+        demand: What the request asks for.
+        assumed: Ceilings.
+        ceilings: Whether they stand in for a price that is not known; else the charge is unknown.
+    """
+    usage, pieces = bound(entry, endpoint, demand, assumed.figures)
+    return _charge(entry, endpoint, usage, pieces, assumed if ceilings else None, media=demand.has_media)
+
+
+def settled(entry: Entry, exchange: Exchange, assumed: Assumed, *, ceilings: bool) -> Settlement:
+    """What a call that has ended cost; `entry`, `assumed` and `ceilings` as in `foreseen`."""
+    if not exchange.owed:
+        return Settlement(Charge(0.0, "none"), None, Pieces())
+    most, pieces = bound(entry, exchange.endpoint, exchange.demand, assumed.figures)
+    usage = exchange.usage or (most if exchange.state == "done" else _arrived(most, exchange))
+    pieces = pieces._replace(
+        pictures=exchange.made or pieces.pictures,
+        seconds=(usage.seconds or pieces.seconds) if pieces.seconds else 0.0,
+        searches=usage.searches or min(pieces.searches, 1),
+    )
+    media = exchange.demand.has_media
+    charge = _charge(entry, exchange.endpoint, usage, pieces, assumed if ceilings else None, media=media)
+    return Settlement(charge, usage, pieces)
+
+
+def bound(entry: Entry, endpoint: str, demand: Demand, figures: Figures) -> tuple[Usage, Pieces]:
+    """The most tokens and pieces a request can come to, as far as it or the model's limits tell."""
+    kind = kind_of(endpoint)
+    searches = figures.searches if demand.searches or "chat_search" in entry.traits else 0
+    text = demand.text_in + demand.stored * figures.stored + (figures.search if searches else 0)
+    text += figures.research if entry.can("research") else 0
+    seconds = _seconds(entry, demand, figures, listening=kind == "listening")
+    sound = math.ceil(seconds * (entry.rates.audio_per_second if entry.rates else figures.sound))
+    pictures = demand.pictures_in * _most(entry, "image_max_fine", "image_max", else_=figures.picture)
+    video = demand.videos * _most(entry, "video_max", else_=figures.video)
+    video += demand.frames * _most(entry, "frame_max", else_=figures.frame)
+    out = _out(entry, kind, demand, figures, seconds)
+    usage = Usage(
+        input_tokens=text + sound + pictures + video,
+        output_tokens=out,
+        input_text=text,
+        input_audio=sound or None,
+        input_image=pictures or None,
+        input_video=video or None,
+        output_audio=out if demand.speaks or kind == "speech" else None,
+        estimated=True,
+    )
+    return usage, Pieces(
+        pictures=demand.answers if kind == "pictures" else 0,
+        seconds=seconds if kind == "listening" else 0.0,
+        characters=demand.characters,
+        searches=searches,
+    )
+
+
+def _out(entry: Entry, kind: str, demand: Demand, figures: Figures, seconds: float) -> int:
+    """Tokens that may come back."""
+    if kind in ("vectors", "judging", "searching"):
+        return 0
+    if kind == "pictures":
+        return demand.answers * figures.made
+    if kind == "speech":
+        return 2 * demand.characters
+    if kind == "listening":
+        return math.ceil(8 * seconds)
+    if demand.max_out is not None:
+        return demand.answers * demand.max_out
+    thinks = entry.can("reasoning") or entry.can("research") or any(trait in entry.traits for trait in _THINKING)
+    most = figures.thinking_output if thinks else figures.output
+    return demand.answers * min(most, entry.max_output or most)
+
+
+def _seconds(entry: Entry, demand: Demand, figures: Figures, *, listening: bool) -> float:
+    """Seconds of sound that go in; a video's are no longer than the video may be."""
+    limits = entry.limits
+    sounds = max(demand.sounds, 1) if listening else demand.sounds
+    longest = sounds * (limits.audio_seconds if limits else figures.sound_seconds)
+    known = demand.seconds if not limits else min(demand.seconds, longest)
+    video = demand.videos * (limits.video_seconds if limits else figures.sound_seconds)
+    return (known or longest) + video
+
+
+def _most(entry: Entry, *names: str, else_: int) -> int:
+    return next((value for name in names if (value := getattr(entry.rates, name, None))), else_)
+
+
+def _arrived(most: Usage, exchange: Exchange) -> Usage:
+    """What went in, and as much of an answer as is here."""
+    return replace(most, output_tokens=tokens(exchange.partial), output_audio=None)
+
+
+def _charge(
+    entry: Entry, endpoint: str, usage: Usage, pieces: Pieces, assumed: Assumed | None, *, media: bool
+) -> Charge:
+    kind = kind_of(endpoint)
+    counted = bool(usage.input_tokens or usage.output_tokens) and not (usage.estimated and kind == "pictures")
+    if entry.prices is not None and (counted or any(getattr(entry.prices, line) is not None for line in _BY_PIECE)):
+        known = cost(entry.prices, usage, media=media, pieces=pieces)
+        if known is not None:
+            return Charge(known.cny, "list")
+    ceiling = assumed.prices.get(kind) if assumed else None
+    if ceiling is not None:
+        guess = cost(ceiling, usage, media=media, pieces=pieces)
+        if guess is not None:
+            return Charge(guess.cny, "assumed")
+    return Charge(None, "unknown")
+
+
+_BY_PIECE: Final = ("picture", "second", "characters", "call")
