@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mtu_mcp
 from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec
 from mtu_mcp.errors import MtuError
+
+if TYPE_CHECKING:
+    from mtu_mcp.catalogue.catalogue import Offer
+    from mtu_mcp.checkup import Finding
 
 ABILITIES = ("chat", "omni", "image", "transcribe", "search", "research", "qwen_search")
 
@@ -28,8 +32,17 @@ async def status() -> Content:
         "allowed_folders": [str(folder) for folder in app.settings.allowed_dirs],
         "database": await _database(app),
         "problems": list(app.settings.problems),
+        "checks": [finding.data() for finding in await _checks(app, offer)],
     }
     return Content(json.dumps(facts, ensure_ascii=False, indent=1), "application/json")
+
+
+async def _checks(app: App, offer: Offer) -> list[Finding]:
+    """What `mtu-mcp doctor` says, without asking the gateway more than its list of models."""
+    from mtu_mcp.checkup import Finding, standing
+
+    listed = Finding("models", "ok", f"{len(offer.names)} models are listed.")
+    return [*await standing(app), listed if offer.live else Finding("models", "bad", offer.note, "Run: mtu-mcp doctor")]
 
 
 async def _database(app: App) -> str:

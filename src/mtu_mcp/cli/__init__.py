@@ -17,6 +17,7 @@ import mtu_mcp
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # pyright: ignore[reportPrivateUsage] - argparse names it nowhere else
 
+HOSTS = ("claude-desktop", "claude-code", "cursor", "vscode")
 EPILOG = """\
 first steps:
   mtu-mcp demo                         see it work, with no key and no network
@@ -162,7 +163,7 @@ def _add_uninstall(commands: "Commands") -> None:
 
 def _add_host(parser: argparse.ArgumentParser, *, uninstall: bool) -> None:
     parser.set_defaults(module="install", uninstall=uninstall)
-    parser.add_argument("host", choices=("claude-desktop", "claude-code", "cursor", "vscode"))
+    parser.add_argument("host", choices=HOSTS)
     parser.add_argument("--name", default="mtu", help="the server's name in the host (default %(default)s)")
     parser.add_argument(
         "--project",
@@ -184,6 +185,12 @@ def _add_doctor(commands: "Commands") -> None:
         "the number of bad lines.",
     )
     doctor.set_defaults(module="doctor")
+    doctor.add_argument(
+        "--host",
+        choices=HOSTS,
+        default="",
+        help="check with the variables of this host's entry (default: the shell's; without a key, the first entry's)",
+    )
     doctor.add_argument("--offline", action="store_true", help="check only what needs no network")
     doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
     _add_sandbox_flag(doctor)

@@ -30,6 +30,8 @@ UNREADABLE: Final = b"{"
 _PAGE: Final = 1 << 20
 LISTS: Final = frozenset({"models", "files", "batches"})
 """Endpoints that are read instead."""
+BAIDU: Final = "baidu"
+"""Stands for Baidu search, which has an address of its own."""
 
 
 async def probe(wire: "Wire", endpoint: str) -> None:
@@ -43,7 +45,8 @@ async def probe(wire: "Wire", endpoint: str) -> None:
         NotOffered: There is nobody.
         UpstreamError: The gateway could not be asked, or refuses the key.
     """
-    call = Call(endpoint) if endpoint in LISTS else Call(endpoint, raw=UNREADABLE)
+    url = wire.baidu_url if endpoint == BAIDU else ""
+    call = Call(endpoint) if endpoint in LISTS else Call(endpoint, raw=UNREADABLE, url=url)
     try:
         async with wire.open(call) as body:
             if await body.form() == "page":
