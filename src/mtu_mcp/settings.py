@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from mtu_mcp.admission import ServerToken, hosts, https, issuer, most, tokens
 from mtu_mcp.errors import SettingsError
 
 PREFIX: Final = "MTU_"
@@ -80,6 +81,10 @@ class Settings(BaseModel):
     confirm_above: float | None = Field(
         None, description="You are asked before a call that may cost more than this, in CNY."
     )
+    hand_off_after: float | None = Field(
+        None,
+        description="Seconds after which a call still running is answered with a job's id while its work goes on; 0 for never. Default: by the host, 45 where it is not known.",
+    )
     toolsets: tuple[str, ...] = Field(
         ("core",), description="Which groups of tools are listed, separated by commas, or `all`."
     )
@@ -97,6 +102,27 @@ class Settings(BaseModel):
     proxy: str = Field("", description="Proxy for the gateway; default is the system's `HTTPS_PROXY`.")
     database_url: str = Field(
         "", description="Where conversations are kept. Default: `mtu.db` in the user's data folder."
+    )
+    server_tokens: tuple[ServerToken, ...] = Field(
+        (),
+        description="Who may come in over HTTP: `NAME:TOKEN` for each caller, separated by commas; tokens of 16 characters or more.",
+    )
+    jwt_issuer: str = Field(
+        "", description="The issuer whose JSON Web Tokens let callers in; each subject is a caller of its own."
+    )
+    jwt_audience: str = Field(
+        "", description="The audience those tokens must be for; best this server's public address, with `/mcp`."
+    )
+    jwt_jwks: str = Field("", description="Where the issuer's keys are. Default: where its own metadata says.")
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="Names, separated by commas, under which this server is reached over HTTP besides loopback."
+    )
+    calls_at_once: int = Field(
+        16, description="Tool calls one HTTP caller may have running; without tokens only when this is set."
+    )
+    calls_a_minute: int = Field(120, description="The same for those begun within a minute.")
+    request_bytes: int = Field(
+        4_194_304, description="The longest HTTP request; larger files go in by path or address, not inside a call."
     )
     log_level: str = Field("WARNING", description="DEBUG, INFO, WARNING, ERROR or CRITICAL; logs go to stderr.")
     problems: tuple[str, ...] = ()
@@ -130,6 +156,11 @@ class Settings(BaseModel):
             raise SettingsError(
                 " ".join(self.problems), advice="Correct it in the host's configuration and restart the host."
             )
+
+    @property
+    def secrets(self) -> tuple[SecretStr, ...]:
+        """What must never leave: the gateway's key and the callers' tokens."""
+        return (*([self.api_key] if self.api_key else []), *(one.token for one in self.server_tokens))
 
     @property
     def root_url(self) -> str:
@@ -268,6 +299,7 @@ _PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
     "budget_day": _amount,
     "budget_month": _amount,
     "confirm_above": _amount,
+    "hand_off_after": _amount,
     "toolsets": _toolsets,
     "read_only": _flag,
     "allowed_dirs": _folders,
@@ -276,5 +308,13 @@ _PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
     "max_retries": _count,
     "proxy": _text,
     "database_url": _database,
+    "server_tokens": tokens,
+    "jwt_issuer": issuer,
+    "jwt_audience": _text,
+    "jwt_jwks": https,
+    "allowed_hosts": hosts,
+    "calls_at_once": most,
+    "calls_a_minute": most,
+    "request_bytes": most,
     "log_level": _log_level,
 }
