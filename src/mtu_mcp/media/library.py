@@ -23,6 +23,8 @@ from mtu_mcp.media.opening import open_inside
 
 LISTED: Final = 500
 """Files told by `Library.list`, the newest."""
+CALLERS: Final = "callers"
+"""The folder in the output folder with one folder for each caller of a shared server."""
 _TRIES: Final = 10_000
 _SIDECAR: Final = ".json"
 _SIDECAR_BYTES: Final = 1 << 20
@@ -66,6 +68,19 @@ class Library:
         self.folder = folder
         self._clock = clock
         self._create = create
+
+    def for_owner(self, owner: str) -> "Library":
+        """The part of the output folder that is one caller's; all of it when `owner` is empty.
+
+        The folder's name tells the caller as far as a file name can, and is never another caller's: a hash makes sure.
+        """
+        if not owner:
+            return self
+        from hashlib import sha256
+
+        mark = sha256(owner.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+        words = re.sub(r"[^a-z0-9]+", "-", owner.lower())[:24].strip("-")
+        return Library(self.folder / CALLERS / (f"{words}-{mark}" if words else mark), self._clock, create=self._create)
 
     async def save(self, data: bytes, *, title: str, extension: str, about: Mapping[str, Any]) -> Saved:
         """Save bytes and their sidecar; both are on the disk when this returns, or neither is.

@@ -46,6 +46,7 @@ class Workspace:
     Args:
         folders: The host's roots and the configured folders.
         library: The output folder; it may always be read.
+        closed: Files and folders that stay closed although an allowed folder holds them; `library` may lie in one.
         home: What `~` stands for; the user's own folder when None.
         windows: Read text as Windows does.
 
@@ -54,12 +55,20 @@ class Workspace:
     """
 
     def __init__(
-        self, folders: Iterable[Path], library: Path, *, home: Path | None = None, windows: bool = os.name == "nt"
+        self,
+        folders: Iterable[Path],
+        library: Path,
+        *,
+        closed: Iterable[Path] = (),
+        home: Path | None = None,
+        windows: bool = os.name == "nt",
     ) -> None:
         self._home = home
         self._windows = windows
         given = [str(folder) for folder in (*folders, library)]
         real = [os.path.realpath(folder) for folder in given]
+        self._closed = tuple(os.path.realpath(path) for path in closed)
+        self._own = os.path.realpath(library)
         self._given = tuple(dict.fromkeys(given + real))
         self.folders = tuple(Path(folder) for folder in dict.fromkeys(real))
 
@@ -160,6 +169,8 @@ class Workspace:
 
     def _place(self, real: str) -> tuple[str, str] | None:
         """The allowed folder a real path lies in, and the rest of the path; None when outside."""
+        if self._closed and not self._within(real, self._own) and any(self._within(real, it) for it in self._closed):
+            return None
         for folder in map(str, self.folders):
             if self._windows and names.inside_windows(real, folder):
                 return folder, os.path.relpath(real, folder)
@@ -169,6 +180,16 @@ class Workspace:
             if real.startswith(prefix) and ".." not in Path(real).parts:
                 return folder, real[len(prefix) :]
         return self._place_by_identity(real)
+
+    def _within(self, real: str, top: str) -> bool:
+        """Whether a real path is `top` or lies in it, by its text or by what it is: macOS takes names in any case."""
+        if self._windows and names.inside_windows(real, top):
+            return True
+        if real == top or real.startswith(top.rstrip(os.sep) + os.sep):
+            return True
+        known = _status(top)
+        found = (_status(str(path)) for path in (Path(real), *Path(real).parents))
+        return known is not None and any(status is not None and os.path.samestat(status, known) for status in found)
 
     def _place_by_identity(self, real: str) -> tuple[str, str] | None:
         """The same, where the text differs but the folder is the same one: macOS takes names in any case."""
