@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import urllib.request
 
@@ -11,7 +12,7 @@ import mtu_mcp
 from mtu_mcp.cli import main
 from processes import PATIENCE, run, running
 
-COMMANDS = ["serve", "demo", "call", "sandbox"]
+COMMANDS = ["serve", "demo", "call", "sandbox", "install", "uninstall", "doctor", "claude-code-env"]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -22,7 +23,7 @@ def test_help_helps(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     assert ended.value.code == 0
     assert said.startswith("usage: mtu-mcp")
-    assert all(f"{one} " in said for one in ([command] if command else COMMANDS))
+    assert all(re.search(rf"\b{one}\s", said) for one in ([command] if command else COMMANDS))
     options = [line for line in said.splitlines() if line.lstrip().startswith("--")]
     assert all(len(line.split()) > 1 or "http" in line for line in options)
 

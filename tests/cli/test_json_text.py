@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mtu_mcp.cli._jsontext import JsonTextError, put, read, without
+from mtu_mcp.cli._jsontext import JsonTextError, put, read, without, written
 
 COMMENTED = """\
 // servers I use
@@ -138,3 +138,11 @@ def test_an_open_comment_is_refused() -> None:
     """Even where comments are allowed."""
     with pytest.raises(JsonTextError, match="no end"):
         read("{} /* ", lax=True)
+
+
+def test_a_short_list_of_words_stands_on_one_line() -> None:
+    """As people write them, and the data is the same."""
+    data = {"args": ["-m", 'a "quoted" one'], "n": [1, 2], "e": [], "long": ["x" * 60, "y" * 60]}
+    text = written(data)
+    assert json.loads(text) == data
+    assert '"args": ["-m", "a \\"quoted\\" one"],' in text

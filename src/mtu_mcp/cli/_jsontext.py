@@ -16,6 +16,8 @@ from typing import Any, Final
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _COMMENT: Final = re.compile(r"//[^\r\n]*|/\*.*?\*/", re.DOTALL)
 _SCALAR: Final = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"|-?\d[\d.eE+-]*|[a-zA-Z]+')
+_WORDS: Final = re.compile(r'\[\n\s*("(?:[^"\\]|\\.)*"(?:,\n\s*"(?:[^"\\]|\\.)*")*)\n\s*\]')
+_WIDEST: Final = 100
 _DEEPEST: Final = 200
 DEFAULT_INDENT: Final = "  "
 
@@ -55,6 +57,16 @@ def read(text: str, *, lax: bool = False) -> Any:
         JsonTextError: It is no JSON, or names a key twice in one object.
     """
     return _Scanner(text, lax).document().data
+
+
+def written(data: Any, indent: str = DEFAULT_INDENT) -> str:
+    """Return data as people write it: an object's members each on a line, a short list of words on one."""
+
+    def joined(found: re.Match[str]) -> str:
+        line = "[" + re.sub(r",\n\s*", ", ", found[1]) + "]"
+        return line if len(line) <= _WIDEST else found[0]
+
+    return _WORDS.sub(joined, json.dumps(data, ensure_ascii=False, indent=indent))
 
 
 def put(text: str, path: Sequence[str], data: Any, *, lax: bool = False) -> str:
@@ -125,8 +137,7 @@ def _added(text: str, parent: Value, key: str, data: Any, depth: int) -> str:
 
 def _written(text: str, data: Any, depth: int) -> str:
     newline, unit = _layout(text)
-    lines = json.dumps(data, ensure_ascii=False, indent=unit).split("\n")
-    return (newline + unit * depth).join(lines)
+    return (newline + unit * depth).join(written(data, unit).split("\n"))
 
 
 def _layout(text: str) -> tuple[str, str]:

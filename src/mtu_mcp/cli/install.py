@@ -7,7 +7,6 @@ is nobody's, with hardly any environment. Only then is it called installed.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import sys
@@ -21,6 +20,7 @@ from mtu_mcp.cli._entries import KEY, Entry, is_transient, make_entry
 from mtu_mcp.cli._handshake import Greeting, anywhere, greet, minimal
 from mtu_mcp.cli._hostfiles import HOSTS, Host, Surroundings, config_file
 from mtu_mcp.cli._inscription import erase, existing, inscribe, snippet
+from mtu_mcp.cli._jsontext import written
 from mtu_mcp.cli._replacement import changes, keep_copy, masked, read_file, replace_file
 from mtu_mcp.errors import MtuError, SettingsError
 from mtu_mcp.settings import Settings
@@ -87,7 +87,7 @@ def _install(job: Job, arguments: argparse.Namespace) -> int:
     if problems := Settings.read(entry.env).problems:
         raise SettingsError(" ".join(problems), advice="Correct or unset it; nothing was written.")
     if arguments.print:
-        print(json.dumps(snippet(job.host, job.name, entry), ensure_ascii=False, indent=2))
+        print(written(snippet(job.host, job.name, entry)))
         return 0
     was = read_file(job.file)
     there = existing(job.host, job.name, was, job.file)
@@ -104,8 +104,6 @@ def _install(job: Job, arguments: argparse.Namespace) -> int:
 
 def _key(job: Job, arguments: argparse.Namespace) -> tuple[str, str]:
     """Return what to write as the key, and a sentence on what was done about it."""
-    from mtu_mcp.settings import Settings
-
     title, shared = job.host.title, arguments.project is not None
     given = _asked_key() if arguments.key == "-" else arguments.key
     if arguments.with_key and not given:
@@ -172,11 +170,11 @@ def _explain(entry: Entry, about_key: str, there: Mapping[str, Any] | None) -> N
 
 def _try(job: Job) -> int:
     """Start what the file now says, as the host would."""
-    written = existing(job.host, job.name, read_file(job.file), job.file)
-    if written is None:
+    entry = existing(job.host, job.name, read_file(job.file), job.file)
+    if entry is None:
         print(f"mtu-mcp: {job.file} does not hold the entry {job.name}.", file=sys.stderr)
         return 1
-    greeting = start(job.host, written, job.environ)
+    greeting = start(job.host, entry, job.environ)
     if greeting.trouble:
         print(f"mtu-mcp: the entry was written, but the server does not start. {greeting.trouble}", file=sys.stderr)
         if greeting.said:
@@ -191,12 +189,12 @@ def _try(job: Job) -> int:
 
 
 def start(
-    host: Host, written: Mapping[str, Any], environ: Mapping[str, str], shake: Callable[..., Greeting] = greet
+    host: Host, entry: Mapping[str, Any], environ: Mapping[str, str], shake: Callable[..., Greeting] = greet
 ) -> Greeting:
     """Start an entry of a host's file as that host would: minimal environment, a folder that is nobody's."""
-    variables: dict[str, Any] = written.get("env") or {}
+    variables: dict[str, Any] = entry.get("env") or {}
     known = {name: expanded(str(value), environ) for name, value in variables.items()}
-    command = [str(written.get("command", "")), *map(str, written.get("args") or [])]
+    command = [str(entry.get("command", "")), *map(str, entry.get("args") or [])]
     return shake(command, {**minimal(environ), **known}, anywhere(environ), modern=host.modern)
 
 
