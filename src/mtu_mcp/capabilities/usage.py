@@ -14,7 +14,6 @@ from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec, ToolSpec
 from mtu_mcp.gateway import current_scope
-from mtu_mcp.money import rendered
 
 
 async def usage_report(
@@ -23,6 +22,8 @@ async def usage_report(
     app: Annotated[App, Resolve(current_app)],
 ) -> CallToolResult:
     """Show what calls cost this month, and what the caps leave."""
+    from mtu_mcp.money import rendered
+
     report = await app.budget.report(month or "", current_scope().owner)
     answer = Answer(app)
     answer.say(rendered(report))

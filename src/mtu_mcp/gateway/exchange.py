@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from math import inf
 from typing import Literal, Protocol
 from uuid import uuid4
 
@@ -108,8 +109,10 @@ class Scope:
         job: The job this work belongs to, if it is one's.
         owner: Whose call it is; empty while one person uses a server.
         asked: What makes two calls the same: the tool and its arguments.
+        until: When the host wants an answer, on the event loop's clock.
         can_ask: Whether the host can put a question before its user.
         approved: Whether the user was asked about the cost and agreed.
+        foreseen: CNY that all its upstream calls cost, or may cost while they run; kept by the books in the whole.
         notes: What the answer has to say about its account.
     """
 
@@ -123,8 +126,10 @@ class Scope:
         self.job: str = parent.job if parent else ""
         self.owner: str = parent.owner if parent else ""
         self.asked: str = parent.asked if parent else ""
+        self.until: float = parent.until if parent else inf
         self.can_ask: bool = parent.can_ask if parent else False
         self.approved: bool = parent.approved if parent else False
+        self.foreseen = 0.0
         self.notes: list[str] = parent.notes if parent else []
         self._report = report
         self._parent = parent
@@ -144,6 +149,13 @@ class Scope:
     def listening(self) -> bool:
         """Whether anybody hears the progress; when not, wording it can be saved."""
         return self._report is not None
+
+    def redirect(
+        self, report: Callable[[Progress], Awaitable[None]] | None
+    ) -> Callable[[Progress], Awaitable[None]] | None:
+        """Send the progress elsewhere from now on; returns where it went before."""
+        before, self._report = self._report, report
+        return before
 
     async def report(self, message: str, done: float | None = None, total: float | None = None) -> None:
         """Tell the host how far it is; a report that cannot be delivered does not end a call that costs money."""

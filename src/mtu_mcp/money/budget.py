@@ -92,10 +92,15 @@ class Budget:
         charge = self.foresee(exchange.endpoint, exchange.model, exchange.demand)
         exchange.held = charge.cny or 0.0
         self._require_approval(exchange, charge, scope)
+        scope.whole.foreseen += exchange.held  # before anything is waited for: parts of a call run side by side
         try:
             exchange.entry = await self._ledger.reserve(_opening(exchange, charge, scope), self.caps)
+        except OverBudget:
+            scope.whole.foreseen -= exchange.held
+            raise
         except RecordsError as error:
             if self.caps.any:
+                scope.whole.foreseen -= exchange.held
                 raise RecordsError(
                     f"Nothing was sent, because the caps on spending cannot be checked: {error.message}",
                     advice=error.advice,
@@ -106,6 +111,7 @@ class Budget:
         """Settle a call; as `gateway.exchange.Books` has it."""
         try:
             closing = self._closing(exchange)
+            scope.whole.foreseen += closing.cny - exchange.held
             if exchange.entry:
                 await self._ledger.settle(exchange.entry, closing)
             else:
@@ -131,8 +137,7 @@ class Budget:
         """Refuse what the user wanted to be asked about and was not: the estimate from the arguments fell short."""
         if self.confirm_above is None or scope.approved:
             return
-        earlier = sum(one.held if one.cny is None else one.cny for one in scope.whole.exchanges)
-        total = earlier + (charge.cny or 0.0)
+        total = scope.whole.foreseen + (charge.cny or 0.0)
         if total <= self.confirm_above:
             return
         while len(self._unforeseen) >= _REMEMBERED:

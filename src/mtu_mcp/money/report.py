@@ -143,7 +143,7 @@ def _remarks(report: Report) -> list[str]:
             (report.unpriced, f"Note: {_calls(report.unpriced)} without a known price count as nothing."),
             (
                 report.lost,
-                f"Note: {_calls(report.lost)} were lost with their process, counted at the most they could cost.",
+                f"Note: {_calls(report.lost)} lost with a process that was killed, counted at the most it could cost.",
             ),
             (ended, f"Note: not all calls ended well: {ended}."),
         )

@@ -73,7 +73,7 @@ class Presence:
         assert self._path is not None
         mark = self._path.name + _MARK
         for file in self._path.parent.iterdir():
-            if file.name.startswith(mark) and not file.name.endswith("-journal"):
+            if file.name.startswith(mark):
                 _is_free(file)
 
 
@@ -103,6 +103,7 @@ def _locked(file: Path, seconds: float) -> "sqlite3.Connection | None":
 
     connection = sqlite3.connect(file, timeout=seconds, isolation_level=None, check_same_thread=False)
     try:
+        connection.execute("PRAGMA journal_mode = MEMORY")  # nothing is written, so there need be no journal beside it
         connection.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
         connection.close()

@@ -9,7 +9,7 @@ import functools
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, get_type_hints
 
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError, UnexpectedToolError
 from mcp.shared.exceptions import MCPError
@@ -54,13 +54,14 @@ def after_approval(fn: Callable[..., Awaitable[CallToolResult]]) -> Callable[...
         del spending  # noted in the scope; refused before this is reached
         return await fn(*args, **kwargs)
 
-    signature = inspect.signature(fn)
+    # Spelt out, since names in a signature that was put together are not looked up in the tool's own module.
+    hints = get_type_hints(fn, include_extras=True)
+    own = [one.replace(annotation=hints[name]) for name, one in inspect.signature(fn).parameters.items()]
     first = inspect.Parameter("spending", inspect.Parameter.KEYWORD_ONLY, annotation=Spending)
-    own = list(signature.parameters.values())
     # Resolvers run in the order of the parameters, so this one goes before the tool's own.
     place = next((at for at, one in enumerate(own) if one.kind is inspect.Parameter.KEYWORD_ONLY), len(own))
-    asked.__dict__["__signature__"] = signature.replace(parameters=[*own[:place], first, *own[place:]])
-    asked.__annotations__ = {**fn.__annotations__, "spending": Spending}
+    asked.__dict__["__signature__"] = inspect.Signature([*own[:place], first, *own[place:]])
+    asked.__annotations__ = {**hints, "spending": Spending}
     return asked
 
 
