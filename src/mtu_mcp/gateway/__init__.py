@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from mtu_mcp.gateway.arguments import check_arguments
     from mtu_mcp.gateway.audio import Segment, Transcript, TranscriptionRequest
+    from mtu_mcp.gateway.batches import Batch, BatchPage, BatchRequest
     from mtu_mcp.gateway.chat import ChatAnswer, ChatRequest
     from mtu_mcp.gateway.citations import Citation
     from mtu_mcp.gateway.client import Gateway
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 __all__ = [
     "BaiduAnswer",
     "BaiduSearch",
+    "Batch",
+    "BatchPage",
+    "BatchRequest",
     "ChatAnswer",
     "ChatRequest",
     "Citation",
@@ -81,6 +85,9 @@ __all__ = [
 _HOMES: Final = {
     "BaiduAnswer": "search",
     "BaiduSearch": "search",
+    "Batch": "batches",
+    "BatchPage": "batches",
+    "BatchRequest": "batches",
     "ChatAnswer": "chat",
     "ChatRequest": "chat",
     "Citation": "citations",
