@@ -19,6 +19,7 @@ from mtu_mcp.capabilities import INSTRUCTIONS, capabilities
 from mtu_mcp.capabilities._approval import FREE
 from mtu_mcp.capabilities._spec import Completer, PromptSpec, ResourceSpec, ToolSpec
 from mtu_mcp.server.edge import after_approval, check_arguments, explained, guard_resource, guard_tool
+from mtu_mcp.server.icon import icons
 from mtu_mcp.server.logs import without_rich
 from mtu_mcp.server.middleware import bound_to
 from mtu_mcp.server.prompts import rendered, shown
@@ -60,6 +61,7 @@ class MtuServer(MCPServer[Any]):
             super().__init__(
                 NAME,
                 title="Mtu",
+                icons=icons(),
                 instructions=INSTRUCTIONS,
                 version=mtu_mcp.__version__,
                 tools=[build_tool(spec, ask=_asks(spec, app)) for spec in self._specs.values()],
