@@ -22,6 +22,7 @@ import importlib.util
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,10 @@ STALE = 900.0
 """Seconds after which an installation under way is taken for one that died."""
 KEPT_DAYS = 30
 OPTION = "MTU_OPTION_"
+NETWORK = re.compile(
+    r"(?i)connection|name resolution|resolve host|proxy|certificate|ssl|timed out|unreachable|dns|fetch"
+)
+ERROR = re.compile(r"(?i)^(error|fatal)")
 HERE = Path(__file__).resolve().parent
 NO_PYTHON = (
     "The Mtu plugin needs Python 3.11 or newer, and {found} is all there is. Install it (or uv, which brings one), "
@@ -197,7 +202,7 @@ def ready(impatient: bool) -> Path:
         lock = env.with_suffix(".lock")
         child = None if _held(lock) else _begin(log)
         give_up = time.monotonic() + (PATIENCE if impatient else STALE)
-        while (child.poll() is None if child else _held(lock)) and not (env / "complete").exists():
+        while ((child is not None and child.poll() is None) or _held(lock)) and not (env / "complete").exists():
             if time.monotonic() > give_up:
                 raise SetupError(STILL)
             time.sleep(0.1)
@@ -241,9 +246,11 @@ def _held(lock: Path) -> bool:
 
 def _last_words(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
-    said = [line for line in lines if line.lower().startswith(("error", "mtu-mcp:", "×", "╰─▶", "caused by"))] or lines
-    words = max(said, key=len, default="nothing was said") if said else "nothing was said"
-    return words[:300].rstrip(".")
+    for words in (NETWORK, ERROR):
+        said = [line for line in lines if words.search(line)]
+        if said:
+            return said[-1][:300].rstrip(".")
+    return (lines or ["nothing was said"])[-1][:300].rstrip(".")
 
 
 def install() -> None:
@@ -257,7 +264,8 @@ def install() -> None:
     if (env / "complete").exists():
         return
     lock, draft = env.with_suffix(".lock"), env.with_suffix(f".{os.getpid()}")
-    lock.write_bytes(b"")
+    if not _taken(lock):
+        return
     try:
         for command in commands(draft):
             print("+", " ".join(command), file=sys.stderr, flush=True)
@@ -271,6 +279,17 @@ def install() -> None:
     finally:
         shutil.rmtree(draft, ignore_errors=True)
         lock.unlink(missing_ok=True)
+
+
+def _taken(lock: Path) -> bool:
+    """Whether it is this process that installs; two windows of a host start at the same moment."""
+    if not _held(lock):
+        lock.unlink(missing_ok=True)
+    try:
+        os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except FileExistsError:
+        return False
+    return True
 
 
 def commands(env: Path) -> list[list[str]]:
