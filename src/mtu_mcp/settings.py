@@ -97,6 +97,9 @@ class Settings(BaseModel):
         default_factory=lambda: default_data_dir() / "media",
         description="Where pictures, sound and long texts are saved. Default: `media` in the user's data folder.",
     )
+    keep_metadata: bool = Field(
+        False, description="Send pictures with their EXIF, GPS and XMP data; they are taken out otherwise."
+    )
     timeout: float = Field(600.0, description="Seconds without a byte from the gateway after which a call fails.")
     max_retries: int = Field(2, description="Retries where nothing was billed: no connection, 429, 503.")
     proxy: str = Field("", description="Proxy for the gateway; default is the system's `HTTPS_PROXY`.")
@@ -304,6 +307,7 @@ _PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
     "read_only": _flag,
     "allowed_dirs": _folders,
     "output_dir": _folder,
+    "keep_metadata": _flag,
     "timeout": _seconds,
     "max_retries": _count,
     "proxy": _text,

@@ -17,8 +17,9 @@ import anyio
 import anyio.to_thread
 
 from mtu_mcp.capabilities._deposits import offered
+from mtu_mcp.capabilities._upstream import upload_of
 from mtu_mcp.errors import BadInput, LimitExceeded, NotOffered, Overloaded, Rejected
-from mtu_mcp.gateway import FileEntry, Upload, current_scope
+from mtu_mcp.gateway import FileEntry, current_scope
 
 if TYPE_CHECKING:
     from mtu_mcp.app import App
@@ -116,8 +117,8 @@ class Desk:
                 known = self._known.get(digest)
                 if known is not None and await self._still_there(known):
                     return known
-                upload = Upload(media.name, media.kind.mime, path=media.path, data=media.data)
-                entry = await settled(self._app, await self._app.gateway.upload_file(upload, PURPOSE), media.name)
+                sent = await self._app.gateway.upload_file(upload_of(media), PURPOSE)
+                entry = await settled(self._app, sent, media.name)
         except NotOffered as error:
             self._sends_text(error.message)
             return None

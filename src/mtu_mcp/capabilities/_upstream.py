@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mtu_mcp.capabilities._params import RESERVED
 from mtu_mcp.errors import BadInput, MtuError, NotOffered, UnknownModel
-from mtu_mcp.gateway import current_scope
+from mtu_mcp.gateway import Upload, current_scope
 
 if TYPE_CHECKING:
     from mtu_mcp.app import App
     from mtu_mcp.catalogue import Capability, Choice
+    from mtu_mcp.media import Media
 
 LONGEST_NAME: Final = 200
 """Characters of a model's name; the longest known, with vendor and snapshot, stays under 100."""
@@ -44,6 +45,11 @@ def require_words(name: str, text: str) -> None:
     """
     if not text.strip():
         raise BadInput(f"{name} is empty.", advice="Say what you want to know.")
+
+
+def upload_of(media: Media) -> Upload:
+    """Return a file as the gateway sends it: through the opener, which checks the way to it again and cleans pictures."""
+    return Upload(media.name, media.kind.mime, path=media.path, data=media.data, opener=media.opener)
 
 
 def limited_to(app: App, model: str, tokens: int) -> dict[str, int]:

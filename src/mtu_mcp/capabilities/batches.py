@@ -131,7 +131,7 @@ async def _from_file(app: App, workspace: Workspace, file: str) -> Plan:
     lines = await anyio.to_thread.run_sync(_check, media)
     # The gateway goes by the name's ending.
     name = media.name if media.name.lower().endswith(".jsonl") else f"{media.name.rpartition('.')[0] or 'batch'}.jsonl"
-    upload = Upload(name, "application/jsonl", path=media.path, data=media.data)
+    upload = Upload(name, "application/jsonl", path=media.path, data=media.data, opener=media.opener)
     return Plan(upload, lines, f"{media.name}, {lines.count:,} requests to {lines.model}")
 
 

@@ -21,8 +21,9 @@ from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
 from mtu_mcp.capabilities._deposits import offered, stored_text
 from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec, ToolSpec
+from mtu_mcp.capabilities._upstream import upload_of
 from mtu_mcp.errors import BadInput, MtuError, NotFound, Rejected
-from mtu_mcp.gateway import FileEntry, Upload
+from mtu_mcp.gateway import FileEntry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,9 +75,7 @@ async def _upload(app: App, answer: Answer, workspace: Workspace, file: str, pur
     media = await _open(app, workspace, file)
     meant = (purpose or "").strip() or ("batch" if media.kind.extension == "jsonl" else "user_data")
     async with offered(app, "files"):
-        entry = await app.gateway.upload_file(
-            Upload(media.name, media.kind.mime, path=media.path, data=media.data), meant
-        )
+        entry = await app.gateway.upload_file(upload_of(media), meant)
     answer.say(f"Uploaded: {row(entry)}")
     if entry.status == "uploaded":
         answer.note("The gateway is still parsing it.")

@@ -24,7 +24,7 @@ from mtu_mcp.capabilities._params import ModelName, Options
 from mtu_mcp.capabilities._parts import image_part, text_part
 from mtu_mcp.capabilities._pictures import inside, keep_picture, picture_bytes, without_pictures
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
-from mtu_mcp.capabilities._upstream import asking, choose, further_fields, limited_to, remark
+from mtu_mcp.capabilities._upstream import asking, choose, further_fields, limited_to, remark, upload_of
 from mtu_mcp.errors import BadAnswer, BadInput, MtuError
 from mtu_mcp.gateway import (
     ChatRequest,
@@ -98,13 +98,13 @@ async def generate_image(
     extra = {"n": n, **{name: value for name, value in named.items() if value}, **further_fields(options)}
     workspace = app.workspace(folders(roots))
     opened = await _open(app, workspace, images or [])
-    masks = [_upload(picture) for picture in await _open(app, workspace, [mask] if mask else [])]
+    masks = [upload_of(picture) for picture in await _open(app, workspace, [mask] if mask else [])]
     full = await _full_prompt(app, answer, prompt, refine_prompt, refined)
     started = time.time()
     if "markdown_images" in app.catalogue.entry(chosen.model).traits:
         made = await _by_chat(app, answer, chosen.model, full, opened, masked=bool(masks), extra=extra)
     else:
-        made = await _make(app, chosen.model, full, [_upload(picture) for picture in opened], masks, extra)
+        made = await _make(app, chosen.model, full, [upload_of(picture) for picture in opened], masks, extra)
     about = {
         "prompt": prompt,
         "full_prompt": full if full != prompt else None,

@@ -25,7 +25,7 @@ from mtu_mcp.capabilities._asks import ask_roots, can_ask, folders
 from mtu_mcp.capabilities._finding import ranked
 from mtu_mcp.capabilities._outcomes import keeps_files, present
 from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec, ToolSpec
-from mtu_mcp.capabilities._upstream import asking
+from mtu_mcp.capabilities._upstream import asking, upload_of
 from mtu_mcp.errors import BadInput, NotFound, NotOffered, Refused
 from mtu_mcp.gateway import Invocation, Operation, Upload, all_operations, check_arguments
 
@@ -190,8 +190,7 @@ async def _open(
             keep_urls=False,
             download=app.download,
         )
-        upload = Upload(media.name, media.kind.mime, path=media.path, data=media.data, opener=media.opener)
-        opened.setdefault(name, []).append(upload)
+        opened.setdefault(name, []).append(upload_of(media))
     return opened
 
 

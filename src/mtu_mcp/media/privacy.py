@@ -1,14 +1,16 @@
 """Taking out of a picture what its maker did not mean to send: place, camera, owner, edits.
 
 Nothing is decoded or encoded again: the metadata sits in segments of its own in JPEG, PNG and WebP, so leaving them
-out changes no pixel and costs no quality. Which way is up is kept, else a model would see the picture lying.
+out changes no pixel and costs no quality. Which way is up is kept, else a model would see the picture lying. Pictures
+whose parts point at each other are the matter of `blanking`.
 """
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from mtu_mcp.media.blanking import blank_iso, blank_tiff, strip_gif
 from mtu_mcp.media.kinds import Kind
 
 # JPEG (ITU-T T.81): JFIF, colour profile and Adobe's colour transform stay; EXIF, XMP, Photoshop, comments go.
@@ -18,7 +20,7 @@ _SCAN_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 
 
 def strip_metadata(data: bytes, kind: Kind) -> bytes:
-    """Leave out EXIF, GPS, XMP, IPTC and comments of a JPEG, PNG or WebP picture.
+    """Leave out EXIF, GPS, XMP, IPTC and comments of a JPEG, PNG, WebP, GIF, HEIC, AVIF or TIFF picture.
 
     Args:
         data: The picture.
@@ -27,12 +29,12 @@ def strip_metadata(data: bytes, kind: Kind) -> bytes:
     Returns:
         The picture without them, orientation kept; other kinds and pictures that cannot be read, unchanged.
     """
-    strip = {"image/jpeg": _strip_jpeg, "image/png": _strip_png, "image/webp": _strip_webp}.get(kind.mime)
+    strip = _STRIPPERS.get(kind.mime)
     if strip is None:
         return data
     try:
         return strip(data)
-    except (ValueError, IndexError, struct.error):
+    except (ValueError, IndexError, KeyError, RecursionError, struct.error):
         return data
 
 
@@ -142,3 +144,14 @@ def _orientation(exif: bytes) -> int:
 
 def _minimal_exif(orientation: int) -> bytes:
     return b"MM\x00*\x00\x00\x00\x08" + struct.pack(">HHHIHHI", 1, 0x0112, 3, 1, orientation, 0, 0)
+
+
+_STRIPPERS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
+    "image/jpeg": _strip_jpeg,
+    "image/png": _strip_png,
+    "image/webp": _strip_webp,
+    "image/gif": strip_gif,
+    "image/heic": blank_iso,
+    "image/avif": blank_iso,
+    "image/tiff": blank_tiff,
+}

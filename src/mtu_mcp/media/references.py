@@ -6,7 +6,7 @@ not the bytes but where they are: a recording of 200 MB is measured and sent fro
 
 import io
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
@@ -112,7 +112,7 @@ async def open_reference(
 
     Args:
         text: A path, a `file:`, `data:` or http(s) address, or `mtu://media/NAME`.
-        workspace: The folders this call may read.
+        workspace: The folders this call may read, and whether pictures keep their metadata.
         library: The output folder.
         families: The families accepted, such as `("audio", "video")`.
         max_bytes: The most bytes accepted; checked before reading.
@@ -139,7 +139,31 @@ async def open_reference(
     else:
         media = await anyio.to_thread.run_sync(_file, text, workspace, max_bytes)
     _require_family(media, families)
+    if media.kind.family == "image" and not media.url and not workspace.keep_metadata:
+        return await anyio.to_thread.run_sync(without_metadata, media)
     return media
+
+
+def without_metadata(media: Media) -> Media:
+    """A picture that leaves without place, camera and owner, whatever it is sent in and how often it is opened. Blocking.
+
+    A file stays where it is and is cleaned each time it is opened, so that many large ones are never held together.
+
+    Raises:
+        LimitExceeded: The file grew since it was checked.
+    """
+    from mtu_mcp.media.privacy import strip_metadata
+
+    if media.data is not None:
+        data = strip_metadata(media.data, media.kind)
+        return replace(media, data=data, size=len(data))
+
+    def cleaned() -> BinaryIO:
+        return io.BytesIO(strip_metadata(media.read(), media.kind))
+
+    with cleaned() as stream:
+        size = stream.seek(0, io.SEEK_END)
+    return replace(media, size=size, opener=cleaned)
 
 
 async def _download(url: str, max_bytes: int) -> "Fetched":

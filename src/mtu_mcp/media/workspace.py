@@ -49,6 +49,7 @@ class Workspace:
         closed: Files and folders that stay closed although an allowed folder holds them; `library` may lie in one.
         home: What `~` stands for; the user's own folder when None.
         windows: Read text as Windows does.
+        keep_metadata: Whether pictures are sent with what their cameras wrote into them.
 
     Attributes:
         folders: The allowed folders, resolved, without doubles, the output folder last.
@@ -62,8 +63,10 @@ class Workspace:
         closed: Iterable[Path] = (),
         home: Path | None = None,
         windows: bool = os.name == "nt",
+        keep_metadata: bool = False,
     ) -> None:
         self._home = home
+        self.keep_metadata = keep_metadata
         self._windows = windows
         given = [str(folder) for folder in (*folders, library)]
         real = [os.path.realpath(folder) for folder in given]
