@@ -290,6 +290,22 @@ async def test_a_server_killed_after_the_batch_was_made_finds_it_again(listed: E
     assert posts(gateway, "/v1/batches") == 1
 
 
+@pytest.mark.parametrize("path", ["/v1/files", "/v1/batches"])
+async def test_a_call_stopped_while_handing_in_is_found_out(listed: Environ, gateway: Sandbox, path: str) -> None:
+    """Our promise: stop means stop, and what was made by then is not lost."""
+    async with connect(MEMORY, listed) as client:
+        gateway.arm("stall:0", path)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(client.call_tool, "run_batch", {"prompts": ["What is 1+1?"], "model": "gpt-4o-mini"})
+            await gateway.journal.awaited(lambda entry: entry.path == path and entry.asked is not None)
+            tasks.cancel_scope.cancel()
+        await gateway.journal.awaited(lambda entry: entry.path == path and entry.ended == "client closed")
+        job = (await answered(client, "get_job")).split()[1]
+        said = await answered(client, "get_job", job=job, wait=30)
+    assert f"{job} is {'cancelled' if path == '/v1/files' else 'done'}" in said
+    assert posts(gateway, "/v1/batches") == (path == "/v1/batches")
+
+
 @pytest.mark.parametrize("fault", ["empty", "not-json", "cut", "html", "500"])
 async def test_an_answer_lost_while_handing_in_is_found_out(listed: Environ, gateway: Sandbox, fault: str) -> None:
     """Our promise: an unknown outcome is looked up, not repeated."""

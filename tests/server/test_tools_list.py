@@ -45,6 +45,7 @@ FEWEST: dict[str, dict[str, Any]] = {
     "transcribe": {"file": SOUND},
     "web_search": {"query": "news"},
     "list_models": {},
+    "get_job": {},
 }
 """The least a call of each core tool needs."""
 
@@ -225,7 +226,7 @@ async def test_a_setting_that_is_wrong_still_lists_the_tools(environ: dict[str, 
 @pytest.mark.parametrize(
     ("tool", "key"),
     [
-        *((tool, None) for tool in FEWEST),
+        *((tool, None) for tool in FEWEST if tool != "get_job"),  # which asks the database, not the gateway
         *(("chat", key) for key in ("", "  ", "${MTU_API_KEY}", "${user_config.key}")),
     ],
 )

@@ -39,7 +39,8 @@ INSTRUCTIONS: Final = """\
 Mtu gives you other models and their senses. chat asks another language model (second opinions, long texts, \
 conversations kept by name). understand looks at pictures, listens to one sound or watches one video. generate_image \
 makes or edits pictures and saves them as files. transcribe turns speech into text or subtitles. web_search answers \
-from the web with sources. list_models says what there is and what it costs.
+from the web with sources. list_models says what there is and what it costs. get_job \
+gives the result of work handed off.
 Files: give absolute paths inside the folders the user allowed, or URLs, or the mtu://media/ links of earlier answers. \
 Calls cost the user money: do not repeat one whose answer arrived. Tell the user the path of every file made, since \
 some hosts hide pictures. An error says what to fix; pass that on instead of trying again unchanged."""

@@ -92,7 +92,7 @@ async def create(wire: "Wire", request: BatchRequest) -> Batch:
     }
     async with wire.spend(ENDPOINT, request.model) as entry:
         await current_scope().report("handing in the batch")
-        async with wire.open(Call(ENDPOINT, payload=payload, key=entry.idempotency_key)) as body:
+        async with wire.open(Call(ENDPOINT, request.model, payload=payload, key=entry.idempotency_key)) as body:
             entry.request_id = body.request_id
             return await _one(body)
 
