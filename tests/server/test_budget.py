@@ -148,13 +148,13 @@ async def test_fifty_calls_at_once_spend_what_the_cap_has_room_for(priced: Envir
 def test_two_processes_share_a_cap_through_their_database(priced: Environ, gateway: Sandbox) -> None:
     """Our promise: the cap belongs to the database; two hosts each start a server."""
     environ = {**priced, "MTU_BUDGET_MONTH": "3"}
-    asked = {"name": "chat", "arguments": {"prompt": "Hi", "model": MODEL}}
     with running(environ, "serve") as one, running(environ, "serve") as two:
         for child in (one, two):
             child.shake_hands()
-        for number in range(8):
-            for child in (one, two):
-                child.send({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": asked})
+        for number in range(16):
+            asked = {"name": "chat", "arguments": {"prompt": f"Repeat: {number}", "model": MODEL}}
+            child = (one, two)[number % 2]
+            child.send({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": asked})
         ended = [child.next() for child in (one, two) for _ in range(8)]
     spent = [answer for answer in ended if not answer["result"].get("isError")]
     assert len(spent) == len(gateway.journal.find("chat/completions")) == 3
@@ -171,7 +171,7 @@ async def test_a_refusal_says_what_remains_and_what_to_change(
     """Our promise: caps refuse before spending, with the remaining sum."""
     async with connect(MEMORY, {**priced, f"MTU_BUDGET_{variable}": "0.25"}) as client:
         said = text_of(await chat(client))
-    assert "Nothing was sent: this may cost up to CNY 1.0000" in said
+    assert "This was not sent: it may cost up to CNY 1.0000" in said
     assert "CNY 0.2500 remain" in said
     assert f"MTU_BUDGET_{variable}" in said
     assert says in said

@@ -102,7 +102,7 @@ class Budget:
             if self.caps.any:
                 scope.whole.foreseen -= exchange.held
                 raise RecordsError(
-                    f"Nothing was sent, because the caps on spending cannot be checked: {error.message}",
+                    f"This was not sent, because the caps on spending cannot be checked: {error.message}",
                     advice=error.advice,
                 ) from error
             _log.warning("a call could not be entered before it was sent: %s", error)
@@ -151,7 +151,7 @@ class Budget:
         """The refusal of a call the user wants to be asked about; without advice, the sentence that would allow it."""
         assumed = ", at an assumed price" if basis == "assumed" else ""
         return OverBudget(
-            f"Nothing was sent: this may cost up to CNY {cny:.4f} ({model}{assumed}), and the user wants to be asked "
+            f"This was not sent: it may cost up to CNY {cny:.4f} ({model}{assumed}), and the user wants to be asked "
             f"above CNY {self.confirm_above:g}.",
             advice=advice
             or f"This host cannot ask. Tell the user that setting {variable('confirm_above')} to {_above(cny)} in the "

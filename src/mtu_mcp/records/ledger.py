@@ -119,7 +119,7 @@ class Ledger:
         self._database = database
         self._clock = clock
         self._zone = zone
-        self._presence = Presence(database.path)
+        self._presence = self.presence = Presence(database.path)
         self._swept = False
         self._late: list[Callable[[sqlite3.Connection], None]] = []
 
@@ -180,10 +180,10 @@ class Ledger:
         """Write what could not be written before, and let others know that this process has ended."""
         try:
             if self._late:
-                await self._write(lambda _: None)
-        except RecordsError:
-            pass
-        self._presence.leave()
+                with suppress(RecordsError):
+                    await self._write(lambda _: None)
+        finally:
+            self._presence.leave()
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), self._zone)
@@ -306,7 +306,7 @@ def _compare(opening: Opening, what: str, cap: float, taken: float) -> None:
     limit = {"call": "one call", "day": "a day", "month": "a month"}[what]
     later = {"call": "", "day": " or wait until tomorrow", "month": " or wait until next month"}[what]
     raise OverBudget(
-        f"Nothing was sent: this may cost up to CNY {opening.reserved:.4f} ({opening.model or opening.endpoint}{assumed}), "
+        f"This was not sent: it may cost up to CNY {opening.reserved:.4f} ({opening.model or opening.endpoint}{assumed}), "
         f"and of the CNY {cap:g} allowed for {limit} CNY {max(0.0, cap - taken):.4f} remain "
         f"(CNY {taken:.4f} spent or held by running calls).",
         advice=f"Ask for less (a smaller max_tokens or n) or a cheaper model{later}, or let the user raise "
