@@ -95,7 +95,9 @@ async def listening(app: App, transport: str) -> AsyncGenerator[str]:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         make = build_sse_app if transport == "sse" else build_http_app
-        config = uvicorn.Config(make(build_server(app)), log_level="critical", timeout_graceful_shutdown=0, ws="none")
+        config = uvicorn.Config(
+            make(build_server(app), app.settings), log_level="critical", timeout_graceful_shutdown=0, ws="none"
+        )
         server = uvicorn.Server(config)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(server.serve, [listener])

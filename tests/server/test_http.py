@@ -19,7 +19,9 @@ from mcp.client.sse import sse_client
 from connections import HANDSHAKE, MODERN, Cell, connect, text_of
 from mtu_mcp.errors import SettingsError
 from mtu_mcp.sandbox import Sandbox
-from mtu_mcp.server.http import LOOPBACK, require_loopback
+from mtu_mcp.server.auth import require_way_in
+from mtu_mcp.server.http import LOOPBACK
+from mtu_mcp.settings import Settings
 from processes import ENVELOPE, HELLO, PATIENCE, Child, modern, request, run, running
 
 LIMIT = 2.0
@@ -128,9 +130,9 @@ def test_an_address_others_can_reach_is_refused(environ: dict[str, str], host: s
 def test_loopback_names_are_let_through() -> None:
     """Our promise: the three ways to say "this machine"."""
     for host in LOOPBACK:
-        require_loopback(host)
+        require_way_in(Settings(), host, LOOPBACK)
     with pytest.raises(SettingsError, match="anybody on the network"):
-        require_loopback("0.0.0.0")
+        require_way_in(Settings(), "0.0.0.0", LOOPBACK)
 
 
 @pytest.mark.parametrize("transport", ["http", "sse"])

@@ -82,7 +82,11 @@ def _add_serve(commands: "Commands") -> None:
         default="stdio",
         help="stdio (default); http: streamable HTTP at /mcp and the older /sse pair; sse: the older pair alone",
     )
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen on; loopback only (default %(default)s)")
+    serve.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on; other than loopback only with MTU_SERVER_TOKENS or MTU_JWT_ISSUER (default %(default)s)",
+    )
     serve.add_argument(
         "--port", type=_port, default=8000, help="port to listen on; 0 takes a free one (default %(default)s)"
     )

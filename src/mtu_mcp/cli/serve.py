@@ -47,7 +47,7 @@ async def _serve(arguments: argparse.Namespace, environ: Mapping[str, str]) -> N
     from mtu_mcp.server.shutdown import Ending
 
     settings = settings_from(environ)
-    configure(settings.log_level, settings.api_key)
+    configure(settings.log_level, *settings.secrets)
     ending = Ending()
     with anyio.CancelScope() as scope, ending.on_signals(scope.cancel):
         async with open_app(settings) as app:
@@ -67,14 +67,15 @@ async def _serve_stdio(app: App, ending: Ending) -> None:
 
 
 async def _serve_http(app: App, arguments: argparse.Namespace) -> None:
-    from mtu_mcp.server.http import address, build_http_app, build_sse_app, listen, require_loopback, serve_http
+    from mtu_mcp.server.auth import require_way_in
+    from mtu_mcp.server.http import LOOPBACK, address, build_http_app, build_sse_app, listen, serve_http
 
-    require_loopback(arguments.host)
+    require_way_in(app.settings, arguments.host, LOOPBACK)
     with listen(arguments.host, arguments.port) as listener:
         from mtu_mcp.server.assembly import build_server
 
         make = build_sse_app if arguments.transport == "sse" else build_http_app
-        web = make(build_server(app), arguments.host)
+        web = make(build_server(app), app.settings, arguments.host)
         _settle()
         path = "sse" if arguments.transport == "sse" else "mcp"
         where = address(arguments.host, listener.getsockname()[1])

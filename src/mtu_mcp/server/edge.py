@@ -20,6 +20,7 @@ from mtu_mcp.app import current_app
 from mtu_mcp.capabilities._approval import Spending
 from mtu_mcp.capabilities._spec import Content
 from mtu_mcp.errors import BadInput, MtuError, NotFound
+from mtu_mcp.server.limits import holding
 from mtu_mcp.server.logs import hide
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,8 @@ def guard_tool(fn: Callable[..., Awaitable[CallToolResult]]) -> Callable[..., Aw
     @functools.wraps(fn)
     async def guarded(*args: Any, **kwargs: Any) -> CallToolResult:
         try:
-            result = await fn(*args, **kwargs)
+            with holding():
+                result = await fn(*args, **kwargs)
         except MtuError as error:
             result = failed(str(error))
         except (MCPError, ToolError):
@@ -111,7 +113,7 @@ def failed(text: str) -> CallToolResult:
 
 def hide_key(text: str) -> str:
     """Take the gateway's key out of a text, and what UTF-8 cannot carry: half a surrogate pair ends the connection."""
-    return hide(text, current_app().settings.api_key).encode("utf-8", "replace").decode("utf-8")
+    return hide(text, *current_app().settings.secrets).encode("utf-8", "replace").decode("utf-8")
 
 
 def redacted(result: CallToolResult) -> CallToolResult:

@@ -1,6 +1,6 @@
 """Serving hosts over HTTP: streamable HTTP at `/mcp` and the older pair `/sse` + `/messages/`, in one process.
 
-Bound to loopback unless told otherwise. Host and Origin are checked on every bind, since the SDK checks them by
+Bound to loopback unless told otherwise, and elsewhere only behind a `door` that knows its callers. Host and Origin are checked on every bind, since the SDK checks them by
 default only on loopback names: a page in the user's browser must not be able to reach the server by rebinding a
 name to 127.0.0.1.
 """
@@ -18,67 +18,82 @@ from mtu_mcp.errors import SettingsError
 from mtu_mcp.server.answers import Answers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     import uvicorn
     from mcp.server.transport_security import TransportSecuritySettings
     from starlette.applications import Starlette
+    from starlette.routing import BaseRoute
 
     from mtu_mcp.server.assembly import MtuServer
+    from mtu_mcp.settings import Settings
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+ANY: Final = ("", "0.0.0.0", "::")  # noqa: S104 - not bound here; no client calls a server by these
 LAST_SECONDS: Final = 0.3
 """How long answers under way may hold up the end before they are cut; listeners never end by themselves."""
 SHUTDOWN_SECONDS: Final = 1
 """How long uvicorn waits for them before it cancels what is left."""
 
 
-def security(host: str) -> TransportSecuritySettings:
-    """Which Host and Origin headers are let in for a bind address."""
+def security(host: str, names: Iterable[str] = ()) -> TransportSecuritySettings:
+    """Which Host and Origin headers are let in for a bind address, and for further names of this server."""
     from mcp.server.transport_security import TransportSecuritySettings
 
-    names = dict.fromkeys(("127.0.0.1", "localhost", "[::1]", f"[{host}]" if ":" in host else host))
+    bound = [] if host in ANY else [f"[{host}]" if ":" in host else host]
+    known = dict.fromkeys(("127.0.0.1", "localhost", "[::1]", *bound))
+    plain = [name for name in names if name.rpartition("]")[2].count(":") == 0]
+    exact = [name for name in names if name not in plain]
+    known |= dict.fromkeys(plain)
+    patterns = [*(pattern for name in known for pattern in (name, f"{name}:*")), *exact]
     return TransportSecuritySettings(
         enable_dns_rebinding_protection=True,
-        allowed_hosts=[pattern for name in names for pattern in (name, f"{name}:*")],
-        allowed_origins=[
-            f"{scheme}://{name}{port}" for name in names for scheme in ("http", "https") for port in ("", ":*")
-        ],
+        allowed_hosts=patterns,
+        allowed_origins=[f"{scheme}://{pattern}" for pattern in patterns for scheme in ("http", "https")],
     )
 
 
-def build_http_app(server: MtuServer, host: str = LOOPBACK[0]) -> Starlette:
+def build_http_app(server: MtuServer, settings: Settings, host: str = LOOPBACK[0]) -> Starlette:
     """Return the ASGI application that serves both HTTP transports."""
-    from starlette.applications import Starlette
-
-    guard = security(host)
-    modern = server.streamable_http_app(host=host, transport_security=guard)
-    older = server.sse_app(host=host, transport_security=guard)
+    guard = security(host, settings.allowed_hosts)
+    modern = server.streamable_http_app(
+        host=host, transport_security=guard, max_request_body_size=settings.request_bytes
+    )
+    older = _older(server, settings, guard, host)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
         async with server.session_manager.run():
             yield
 
-    return Starlette(routes=[*modern.routes, *older.routes], lifespan=lifespan)
+    return _behind_a_door([*modern.routes, *older.routes], settings, guard, lifespan)
 
 
-def build_sse_app(server: MtuServer, host: str = LOOPBACK[0]) -> Starlette:
+def build_sse_app(server: MtuServer, settings: Settings, host: str = LOOPBACK[0]) -> Starlette:
     """Return the ASGI application that serves the older transport alone."""
-    return server.sse_app(host=host, transport_security=security(host))
+    guard = security(host, settings.allowed_hosts)
+    return _behind_a_door(_older(server, settings, guard, host).routes, settings, guard, None)
 
 
-def require_loopback(host: str) -> None:
-    """Refuse an address that others could reach.
+def _older(server: MtuServer, settings: Settings, guard: TransportSecuritySettings, host: str) -> Starlette:
+    return server.sse_app(host=host, transport_security=guard, max_request_body_size=settings.request_bytes)
 
-    Raises:
-        SettingsError: There is no way yet to tell callers apart, and every caller would spend on one key.
-    """
-    if host not in LOOPBACK:
-        raise SettingsError(
-            f"--host {host} would let anybody on the network spend with your key.",
-            advice=f"Use one of {', '.join(LOOPBACK)}, and a proxy that authenticates in front of it.",
-        )
+
+def _behind_a_door(
+    routes: Sequence[BaseRoute],
+    settings: Settings,
+    guard: TransportSecuritySettings,
+    lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]] | None,
+) -> Starlette:
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
+
+    from mtu_mcp.server.door import Door, parts_of
+
+    return Starlette(
+        routes=routes, lifespan=lifespan, middleware=[Middleware(Door, settings, guard, *parts_of(settings))]
+    )
 
 
 def listen(host: str, port: int) -> socket.socket:

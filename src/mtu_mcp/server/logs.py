@@ -19,27 +19,30 @@ SHORTEST_KEY: Final = 8
 
 
 class Lines(logging.Formatter):
-    """Plain lines, with the key taken out, tracebacks included."""
+    """Plain lines, with the key and other secrets taken out, tracebacks included."""
 
-    def __init__(self, key: "SecretStr | None") -> None:
+    def __init__(self, *secrets: "SecretStr | None") -> None:
         super().__init__("mtu-mcp: %(levelname)s %(name)s: %(message)s")
-        self._key = key
+        self._secrets = secrets
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record's text without the key."""
-        return hide(super().format(record), self._key)
+        return hide(super().format(record), *self._secrets)
 
 
-def hide(text: str, key: "SecretStr | None") -> str:
-    """Take the key out of a text."""
-    secret = key.get_secret_value() if key else ""
-    return text.replace(secret, HIDDEN) if len(secret) >= SHORTEST_KEY else text
+def hide(text: str, *secrets: "SecretStr | None") -> str:
+    """Take the key and other secrets out of a text."""
+    for one in secrets:
+        secret = one.get_secret_value() if one else ""
+        if len(secret) >= SHORTEST_KEY:
+            text = text.replace(secret, HIDDEN)
+    return text
 
 
-def configure(level: str, key: "SecretStr | None") -> None:
+def configure(level: str, *secrets: "SecretStr | None") -> None:
     """Send this process's logs to stderr."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Lines(key))
+    handler.setFormatter(Lines(*secrets))
     logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
