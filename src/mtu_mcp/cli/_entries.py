@@ -74,7 +74,8 @@ def forwarded(environ: Mapping[str, str]) -> dict[str, str]:
         if name not in ("api_key", "problems") and (value := environ.get(variable(name), "").strip()):
             found[variable(name)] = value
     for name in PROXIES:
-        if value := environ.get(name) or environ.get(name.lower()):
+        # As urllib does: an empty one in small letters hides the one in capitals.
+        if value := environ.get(name.lower(), environ.get(name)):
             found[name] = value
     for name in CERTIFICATES:
         if value := environ.get(name):

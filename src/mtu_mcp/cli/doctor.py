@@ -42,7 +42,17 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps([finding.data() for finding in findings], ensure_ascii=False, indent=1))
     else:
         _show(findings)
+    return exit_code(findings)
+
+
+def exit_code(findings: Sequence[Finding]) -> int:
+    """Return the number of bad lines, as far as a shell can tell it."""
     return min(MOST, sum(finding.verdict == "bad" for finding in findings))
+
+
+def hasty(settings: Settings) -> Settings:
+    """Return the settings of a gateway that does not try again: a broken network would take minutes."""
+    return settings.model_copy(update={"max_retries": 0, "timeout": min(settings.timeout, PATIENCE)})
 
 
 def _take_over(host: str) -> Finding | None:
@@ -71,8 +81,7 @@ async def _examine(settings: Settings, environ: Mapping[str, str], offline: bool
     from mtu_mcp.cli._hostchecks import hosts, stdout_clean
     from mtu_mcp.cli._hostfiles import Surroundings
 
-    hasty = settings.model_copy(update={"max_retries": 0, "timeout": min(settings.timeout, PATIENCE)})
-    async with open_app(hasty) as app:
+    async with open_app(hasty(settings)) as app:
         found = await everything(app, environ, offline=offline)
     around = Surroundings(sys.platform, environ, str(Path.home()))
     found.append(await anyio.to_thread.run_sync(stdout_clean, environ))

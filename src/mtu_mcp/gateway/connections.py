@@ -166,8 +166,8 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _from_environment(scheme: str, environ: Mapping[str, str]) -> tuple[str, str]:
-    names = (f"{scheme}_proxy", "all_proxy")
-    for name in (spelled for lower in names for spelled in (lower, lower.upper())):
+    for lower in (f"{scheme}_proxy", "all_proxy"):
+        name = lower if lower in environ else lower.upper()  # as urllib does: an empty lower-case one hides the other
         if environ.get(name):
             return name, environ[name]
     return "", ""

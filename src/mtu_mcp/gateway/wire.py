@@ -263,13 +263,15 @@ class Wire:
     def _build(self) -> "httpx.AsyncClient":
         import httpx
 
-        # A proxy from the environment is meant for the world outside, not for a gateway on this machine.
-        local = urlsplit(self._settings.base_url).hostname in LOOPBACK
+        # A proxy from the environment is meant for the world outside, not for a gateway on this machine. The rest of
+        # the environment, such as SSL_CERT_FILE, is meant for both.
+        host = urlsplit(self._settings.base_url).hostname
+        direct = {f"all://[{host}]" if ":" in host else f"all://{host}": None} if host in LOOPBACK else None
         try:
             return httpx.AsyncClient(
                 transport=self._transport,
                 proxy=self._settings.proxy or None,
-                trust_env=not local,
+                mounts=None if self._settings.proxy else direct,
                 follow_redirects=False,
             )
         except (ValueError, OSError, ImportError, httpx.InvalidURL) as error:
