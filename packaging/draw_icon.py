@@ -20,6 +20,7 @@ SPRING, FOOT = 41, 72
 LIGHT, LIGHT_RADIUS = (63, 46), 7
 BLUE, WHITE, AMBER = "#1e3a8a", "#ffffff", "#fbbf24"
 SMOOTH = 8
+SMALL = 48
 LARGE = Path(__file__).parent / "claude-code" / ".claude-plugin" / "icon.png"
 
 
@@ -36,7 +37,7 @@ def svg() -> str:
     )
 
 
-def png(size: int) -> bytes:
+def png(size: int, colours: int = 32) -> bytes:
     """The icon as a PNG, `size` pixels wide and high."""
     unit = size * SMOOTH / FIELD
     picture = Image.new("RGBA", (size * SMOOTH, size * SMOOTH))
@@ -55,7 +56,7 @@ def png(size: int) -> bytes:
         draw.ellipse(box(x, FOOT, half), fill=WHITE)
     picture.thumbnail((size, size), Image.Resampling.LANCZOS)
     out = io.BytesIO()
-    picture.quantize(32, Image.Quantize.FASTOCTREE).save(out, "PNG", optimize=True)
+    picture.quantize(colours, Image.Quantize.FASTOCTREE).save(out, "PNG", optimize=True)
     return out.getvalue()
 
 
@@ -64,7 +65,7 @@ def main() -> None:
     LARGE.parent.mkdir(parents=True, exist_ok=True)
     LARGE.write_bytes(png(512))
     print(svg())
-    print("\n".join(wrap(base64.b64encode(png(64)).decode(), 108)))
+    print("\n".join(wrap(base64.b64encode(png(SMALL)).decode(), 108)))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """The icon hosts show beside the server: two arches, which are a gateway and an m, and a light behind them.
 
 As data, since a host may be offline and nothing is to be fetched for it; drawn by `packaging/draw_icon.py`. Hosts must
-know PNG and should know SVG (MCP 2025-11-25, Icons), so both are named, the sharper one first. The icon is sent
-once, with the server's own name, and not with the tools: there it would cost every host its kilobytes in each list.
+know PNG and should know SVG (MCP 2025-11-25, Icons), so both are named, the sharper one first. They are small, since
+on 2026-07-28 the server's own name, icon included, goes with every answer; no tool has one, where it would go to
+hosts a dozen times in each list.
 """
 
 from base64 import b64encode
@@ -18,17 +19,16 @@ SVG: Final = (
     "</svg>"
 )
 PNG: Final = (
-    "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAMAAACdt4HsAAAAYFBMVEXV2uiap8tRZ6RhYmsdOIkdOoseOor9wiGukUjDnj0SMXUXRYuAj70A"
-    "f38dOYn9/v4gPIzFzOEAAAAOLIP4vSW9xd0dOot4ibkeOYotR5D+yB0AAP8AAH9PZaMAVaocOomufXCIAAAAIHRSTlP/////G5vc////CQv/"
-    "Av7///8A////tP9x//8BAv8DJVJBy3sAAAIASURBVHja7ZfrcoMgEIVXSWJM2xUhKl7z/m9ZhCoUsbGQmf7pmVycM5wvS0RlgSlNjJ1EfcFD"
-    "utTixNhNJ2H+6Hv2OCPFw6J4fsypL8DAmPhNXCOECs6Agd3qX8YVor7NBGD98BaSnwlvQy8BEwvLzwQZhomJwLwkCDYBe2CEHnIKZxqep2cG"
-    "J4zSCUQcQEDtKUzpuTerhssmjcil9NG+t1wXsIlzmqZNk6aUfw33eUbgrHAcEyiUIBmV4fP2AJSnVWGpSjn1ebsA3hSOGu7zdgCUJ8VGic+z"
-    "a4Cf837ZBDD5sTis0RCsCuA4ALYVUP5uKhzbdnTm43jvawmmgqUAaNW/zFuroo0HbgUUx3WsWmzybQjKU9fC6o3LegJ3Bus6kSuoMJ6GGm+d"
-    "AzjnEOxlBmu90m3b+Wv5qxMXgLA5xRRL7ZXykOT3e06sH3KnsAyu0AdA0nVZ1nUEsTJQL6D0ATjJ7koZ4WUAAPi104DuyiGognypIP+bCoCT"
-    "BUDCpoCYK0KXI5ZhAHqVJzG70lCA9IiUb9xRgL7BRwBQP5giAHveP+Af8FpA5bmpHvHW50Kz7B7M4EOeechVGvxNBzxrm9dUVeNuA596F2uj"
-    "ydXru556tbXV9W1Fn3oifrMdvd3v4xqO/gUtT2zTFdX2ffSvaDzjW9/Q5ntYm++w9n/SyU/DHuwlCerm+QAAAABJRU5ErkJggg=="
+    "iVBORw0KGgoAAAANSUhEUgAAADAAAAAwCAMAAABg3Am1AAAAYFBMVEVYbajS1+cAcXGap8oeOYrNpDkAP384SXwkSJE7VJlhY2qKfFiojUi7"
+    "xOH9wSMdOYn9/v4hPYzX3OoAAADByd4QLoP2vCYrRIwdNooeOoq7xNx5irkeOor/yRzb4OwAAH+sk8iiAAAAIHRSTlP//wL/tP8E/wf/////"
+    "///+////AP////8Zcv//yf//AnL6jHkAAAF8SURBVHja7VbJloMgEGxiErPNtA0iLjHz/385bBIwxshhbtMHfdVWUWzSgBDiR4i22+Nq7LvW"
+    "EgWY17FDwg9B2B2NAsROtPePdCu5t5oMm/leAbvTVr5RnHYgus18regEtJgVLeQYGAtI5p9oeixBux6QTDVK/ZLSrcoM+oCILhUUPesLUNK0"
+    "m8BXgU4Nj8oFKwwhgTQXEKq+egY/qzqBQQGBz6s42AzCpAhdqqvV4CpxIDlMH/qk6ScsJMUOirnvoLPAAj2GKnIgCd5X2mQfukFm2RwcnIUX"
+    "FDYHNkd4dgIzUBlggRR1yTbCw+rYXjA9+5frZbLgyRhYKqgdVIdxHA8lWv9HIqijVIB4G5umGQ++uVcBTwVcNd+NifLrrwShS/U2wQNLM+jm"
+    "slWgobrergozBH4nbxeQ3Rq5Dv+C1d26CJd/oBUY/9ODP3tW4XQuDZwP0ZH7Hj6Pe5pXzUW4nwoKpZR3UBeU7JKVXRSzy252Yc++OuRfTjKv"
+    "P78Xc447Qr7CugAAAABJRU5ErkJggg=="
 )
-"""64 by 64 pixels, in base64."""
+"""48 by 48 pixels, in base64."""
 
 
 def icons() -> list[Icon]:
@@ -36,5 +36,5 @@ def icons() -> list[Icon]:
     drawn = b64encode(SVG.encode()).decode()
     return [
         Icon(src=f"data:image/svg+xml;base64,{drawn}", mime_type="image/svg+xml", sizes=["any"]),
-        Icon(src=f"data:image/png;base64,{PNG}", mime_type="image/png", sizes=["64x64"]),
+        Icon(src=f"data:image/png;base64,{PNG}", mime_type="image/png", sizes=["48x48"]),
     ]
