@@ -124,7 +124,7 @@ def test_claude_code_asks_where_the_settings_say(tmp_path: Path) -> None:
         thread.start()
         where = {**KEYED, "MTU_BASE_URL": f"http://127.0.0.1:{server.server_port}"}
         (tmp_path / "s.json").write_text(
-            run(where, "claude-code-env", "--format", "json", "--with-key").stdout, "utf-8"
+            run(where, "claude-code-env", "--format", "json", "--with-key").stdout, encoding="utf-8"
         )
         isolated = {"HOME": str(tmp_path), "CLAUDE_CONFIG_DIR": str(tmp_path / "c"), "DISABLE_AUTOUPDATER": "1"}
         quiet = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "NO_PROXY": "127.0.0.1"}

@@ -362,7 +362,7 @@ def test_hosts_are_looked_at_and_their_entries_started(person: dict[str, str]) -
     run({**person, "PATH": ""}, "install", "cursor")
     vscode = home / ".config/Code/User/mcp.json" if sys.platform == "linux" else None
     (home / ".claude.json").write_text(
-        '{"mcpServers": {"mtu": {"command": "/gone/mtu-mcp", "args": ["serve"]}}}', "utf-8"
+        '{"mcpServers": {"mtu": {"command": "/gone/mtu-mcp", "args": ["serve"]}}}', encoding="utf-8"
     )
     if vscode:
         vscode.parent.mkdir(parents=True)
