@@ -30,8 +30,10 @@ def home(tmp_path: Path) -> dict[str, str]:
     """Variables of a person with an empty home folder, no proxy and no `claude`."""
     folder = tmp_path / "home"
     folder.mkdir()
-    unset = dict.fromkeys([*CLEAN, *(name.lower() for name in CLEAN), "CURL_CA_BUNDLE", "CLAUDE_CONFIG_DIR"], "")
-    where = {"HOME": str(folder), "USERPROFILE": str(folder), "PATH": str(tmp_path / "nothing"), "XDG_CONFIG_HOME": ""}
+    unset = dict.fromkeys([*CLEAN, *(name.lower() for name in CLEAN), "CURL_CA_BUNDLE"], "")
+    # Left empty, Claude Code would take the working folder for its own.
+    where = {"HOME": str(folder), "USERPROFILE": str(folder), "CLAUDE_CONFIG_DIR": str(folder)}
+    where |= {"PATH": str(tmp_path / "nothing"), "XDG_CONFIG_HOME": ""}
     windows = {"APPDATA": str(folder / "Roaming"), "LOCALAPPDATA": str(folder / "Local")} if os.name == "nt" else {}
     return {**unset, **where, **windows}
 
