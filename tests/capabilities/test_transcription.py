@@ -161,7 +161,7 @@ async def test_a_data_uri_and_the_gateways_own_address_are_taken(environ: Enviro
 async def test_what_cannot_be_transcribed_is_refused_before_it_is_sent(
     environ: Environ, gateway: Sandbox, folder: Path, arguments: dict[str, Any], words: str
 ) -> None:
-    """OpenAI API reference: files of at most 25 MB, of sound or video."""
+    """OpenAI API reference: files of sound or video, and the fields of the form."""
     (folder / "fox.png").write_bytes(picture())
     (folder / "big.wav").write_bytes(sound(1.0) + b"\0" * 26_214_400)
     async with connect(MEMORY, environ) as client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from mcp.server.mcpserver import Context
@@ -13,17 +14,18 @@ from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
 from mtu_mcp.capabilities._params import ModelName, Options
+from mtu_mcp.capabilities._recordings import MOST_BYTES, Outcome, too_long, transcribe_pieces
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
-from mtu_mcp.capabilities._upstream import asking, choose, further_fields, remark
+from mtu_mcp.capabilities._upstream import asking, choose, further_fields, remark, upload_of
 from mtu_mcp.errors import BadInput
-from mtu_mcp.gateway import Segment, Transcript, TranscriptionRequest, Upload
+from mtu_mcp.gateway import Segment, Transcript, TranscriptionRequest
 
 if TYPE_CHECKING:
     from mtu_mcp.catalogue import Capability as Ability
     from mtu_mcp.media import Media, Workspace
 
-MOST_BYTES: Final = 25 * 1024 * 1024
-"""The Audio API takes files of at most 25 MB."""
+MOST_FILE_BYTES: Final = 8 * 1024**3
+"""A day of video; longer recordings are cut and sent in pieces."""
 SHORT: Final = 2_000
 """Characters up to which a transcript is only shown; longer ones are saved as well."""
 
@@ -58,18 +60,30 @@ async def transcribe(
     chosen = await choose(app, capability, model)
     request = TranscriptionRequest(
         chosen.model,
-        Upload(media.name, media.kind.mime, path=media.path, data=media.data, opener=media.opener),
+        upload_of(media),
         response_format=_response_format(app, chosen.model, output, speakers),
         options=extra,
     )
     endpoint = "audio/translations" if to_english else "audio/transcriptions"
     async with asking(app, endpoint, chosen.model, capability):
-        call = app.gateway.translate_audio if to_english else app.gateway.transcribe
-        transcript = await call(request)
+        found = await _transcribed(app, media, request, endpoint)
+    transcript = found.transcript
     answer = Answer(app)
-    answer.note(remark(chosen))
-    await _show(app, answer, transcript, output, media, chosen.model)
+    answer.note(remark(chosen), *found.notes)
+    await _show(app, answer, found, output, media, chosen.model)
     return answer.finish()
+
+
+async def _transcribed(app: App, media: Media, request: TranscriptionRequest, endpoint: str) -> Outcome:
+    """Ask in one call, or in several for a recording that is too long for one."""
+    from mtu_mcp.media import measure
+
+    seconds = (await measure(media)).seconds or 0.0
+    limits = app.catalogue.entry(request.model).audio
+    ask = app.gateway.translate_audio if endpoint == "audio/translations" else app.gateway.transcribe
+    if await too_long(media, limits, seconds):
+        return await transcribe_pieces(app, media, request, ask, limits, endpoint)
+    return Outcome(await ask(replace(request, seconds=seconds)), [], whole=True)
 
 
 def _capability(output: Format, to_english: bool, speakers: bool) -> Ability:
@@ -98,7 +112,8 @@ async def _open(app: App, workspace: Workspace, file: str) -> Media:
         workspace=workspace,
         library=app.library,
         families=("audio", "video"),
-        max_bytes=MOST_BYTES,
+        # What comes over the network or inside the call is held in memory; a file is not.
+        max_bytes=MOST_BYTES if file.strip()[:5].lower() in ("http:", "https", "data:") else MOST_FILE_BYTES,
         keep_urls=False,
         download=app.download,
     )
@@ -115,7 +130,8 @@ def _fields(language: str | None, hint: str | None, speakers: bool, to_english: 
     return fields
 
 
-async def _show(app: App, answer: Answer, transcript: Transcript, output: Format, media: Media, model: str) -> None:
+async def _show(app: App, answer: Answer, found: Outcome, output: Format, media: Media, model: str) -> None:
+    transcript = found.transcript
     text, extension = render(transcript, output)
     if output in ("srt", "vtt") and extension == "txt":
         answer.note(f"{model} gave no times, so this is the plain text. A model such as whisper-1 gives them.")
@@ -123,8 +139,11 @@ async def _show(app: App, answer: Answer, transcript: Transcript, output: Format
         answer.say("No speech was found.")
         return
     about = {"source": media.name, "model": transcript.model or model, "language": transcript.language}
-    if len(text) > SHORT and not app.settings.read_only:
-        await answer.keep_text(text, title=f"{media.name} transcript", about=about, extension=extension)
+    if not found.whole:
+        about["incomplete"] = "true"
+    if (len(text) > SHORT or not found.whole) and not app.settings.read_only:
+        title = f"{media.name} transcript{'' if found.whole else ' incomplete'}"
+        await answer.keep_text(text, title=title, about=about, extension=extension)
         answer.say(text[: answer.longest])
         if len(text) > answer.longest:
             answer.note(f"Shown: the first {answer.longest:,} of {len(text):,} characters.")

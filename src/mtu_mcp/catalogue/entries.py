@@ -89,12 +89,14 @@ class AudioLimits:
         formats: File types that are taken.
         answers: Values of `response_format`.
         prompt: Whether it takes a prompt.
+        seconds: Length of a recording.
     """
 
     file_bytes: int | None = None
     formats: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
     prompt: bool = True
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

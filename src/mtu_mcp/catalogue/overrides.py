@@ -3,7 +3,8 @@
 The file is JSON:
 
     {"models": {"qwen-plus": {"prices": {"input_text": 0.0008, "output_text": 0.002}},
-                "acme-*": {"capabilities": ["chat", "vision"], "context": 32000, "note": "Ours."}},
+                "acme-*": {"capabilities": ["chat", "vision"], "context": 32000, "note": "Ours."},
+                "acme-ears": {"capabilities": ["transcribe"], "audio": {"file_bytes": 10000000, "seconds": 300}}},
      "preferences": {"chat": ["acme-large", "qwen-plus"]},
      "aliases": {"best": ["acme-large"], "house": ["acme-small"]},
      "assumed": {"prices": {"text": {"output_text": 0.1}}, "figures": {"output": 2000}}}
@@ -23,7 +24,7 @@ from typing import Any, Final, cast
 
 from mtu_mcp.catalogue.assumptions import KINDS, Figures
 from mtu_mcp.catalogue.choices import CAPABILITIES
-from mtu_mcp.catalogue.entries import Entry
+from mtu_mcp.catalogue.entries import AudioLimits, Entry
 from mtu_mcp.catalogue.names import LENGTH, spellings
 from mtu_mcp.catalogue.prices import Prices
 
@@ -45,7 +46,10 @@ class Change:
 
     def applied(self, entry: Entry) -> Entry:
         """The entry with what is given put in its place."""
-        entry = replace(entry, **self.values)
+        values = dict(self.values)
+        if "audio" in values:
+            values["audio"] = replace(entry.audio or AudioLimits(), **values["audio"])
+        entry = replace(entry, **values)
         if not self.prices:
             return entry
         return replace(entry, prices=replace(entry.prices or Prices(), **self.prices))
@@ -176,6 +180,12 @@ def _text(value: object, where: str) -> str:
     return value
 
 
+def _audio(value: object, where: str) -> dict[str, int]:
+    raw = _object(value, where)
+    _only(raw, ("file_bytes", "seconds"), where)
+    return {name: _count(given, f"{where}.{name}") for name, given in raw.items()}
+
+
 def _day(value: object, where: str) -> date | None:
     if value is None:
         return None
@@ -188,6 +198,7 @@ def _day(value: object, where: str) -> date | None:
 _READERS: Final[Mapping[str, Callable[[object, str], Any]]] = {
     "capabilities": _abilities,
     "traits": _names,
+    "audio": _audio,
     "context": _count,
     "max_input": _count,
     "max_output": _count,

@@ -144,7 +144,8 @@ class _Tiff:
         if self._left < 0:
             raise ValueError("too many entries")
         for at in range(table + 2, table + 2 + 12 * count, 12):
-            tag, form, values, place = struct.unpack_from(f"{self._order}HHII", self._data, at)
+            entry: tuple[int, int, int, int] = struct.unpack_from(f"{self._order}HHII", self._data, at)
+            tag, form, values, place = entry
             if tag in _TIFF_TABLES:
                 self.blank(place, whole=True)
             elif whole or tag in _TIFF_GOES:

@@ -13,13 +13,16 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 from urllib.parse import quote
 
 from mtu_mcp.errors import BadInput, MtuError, NotFound
 from mtu_mcp.media import kinds, names, writing
 from mtu_mcp.media.kinds import Kind
 from mtu_mcp.media.opening import open_inside
+
+if TYPE_CHECKING:
+    from mtu_mcp.media.partials import Partial
 
 LISTED: Final = 500
 """Files told by `Library.list`, the newest."""
@@ -119,6 +122,12 @@ class Library:
         import anyio.to_thread
 
         return await anyio.to_thread.run_sync(self._save, hidden, title, extension, about)
+
+    def partial(self, key: str) -> "Partial":
+        """The finished parts of work that is done piece by piece; they are not listed."""
+        from mtu_mcp.media.partials import Partial
+
+        return Partial(self.folder, key, self._create)
 
     def list(self) -> list[Saved]:
         """The newest `LISTED` files, newest first; sidecars and hidden files are not told. Blocking."""

@@ -1,0 +1,132 @@
+"""Cutting a recording that is too long for one request into pieces that are not, at pauses where there are any.
+
+Two ways: the samples of a WAV file are sent as they are, with nothing but the standard library; everything else, and
+a WAV file too where the library for it is installed, is decoded and sent as small files of speech. Where a cut falls
+into speech, the next piece begins a little earlier, and whoever joins the texts finds the same words twice.
+"""
+
+import functools
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from mtu_mcp.errors import LimitExceeded
+from mtu_mcp.media import decoding, waves
+from mtu_mcp.media.kinds import Kind, kind_of_name
+from mtu_mcp.media.names import quote
+
+if TYPE_CHECKING:
+    from mtu_mcp.media.references import Media
+
+PIECE_SECONDS: Final = 20 * 60.0
+"""Long enough that few words are near a cut, short enough to be done again and to be within every model's limit."""
+EXTRA: Final = "pip install 'mtu-mcp[media]'"
+_SEARCHED_SECONDS: Final = 60.0
+_OVERLAP_SECONDS: Final = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a piece may be.
+
+    Attributes:
+        seconds: Its length.
+        bytes: Its size.
+        searched: The part of a piece, at its end, that a pause is looked for in.
+        overlap: Seconds heard twice where there is no pause.
+    """
+
+    seconds: float = PIECE_SECONDS
+    bytes: int = 24 * 1024 * 1024
+
+    @property
+    def searched(self) -> float:
+        """The last minute, at most a third."""
+        return min(1 / 3, _SEARCHED_SECONDS / self.seconds)
+
+    @property
+    def overlap(self) -> float:
+        """Enough for some words, at most a tenth."""
+        return min(_OVERLAP_SECONDS, self.seconds / 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One piece of a recording.
+
+    Attributes:
+        number: From 1.
+        start: Seconds into the recording.
+        end: The same.
+        overlap: Seconds at its start that the piece before has too.
+        name: A file name.
+        kind: What it is.
+        opener: Opens it, as often as needed.
+    """
+
+    number: int
+    start: float
+    end: float
+    overlap: float
+    name: str
+    kind: Kind
+    opener: Callable[[], BinaryIO]
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return self.end - self.start
+
+
+def can_cut(media: "Media", av: Any | None) -> bool:
+    """Whether a recording can be cut with what is installed. Blocking.
+
+    Args:
+        media: The recording.
+        av: As `find_av` gives it.
+    """
+    if av is not None and decoding.can_decode(media.kind.mime):
+        return True
+    return media.kind.mime == "audio/wav" and _wave_of(media) is not None
+
+
+def cut(media: "Media", folder: Path, limits: Limits, av: Any | None) -> Generator[Piece]:
+    """Cut a recording, or a video's sound. Blocking; close it to stop early.
+
+    Args:
+        media: The recording.
+        folder: Where pieces are written that have to be; it exists, and is the caller's to remove.
+        limits: How long a piece may be.
+        av: As `find_av` gives it.
+
+    Raises:
+        LimitExceeded: What it takes to cut it is not installed; the message says how to install it.
+        BadInput: There is no sound in it, or it cannot be decoded.
+        OSError: As the disk gives it.
+    """
+    wave = _wave_of(media) if media.kind.mime == "audio/wav" else None
+    if av is not None and decoding.can_decode(media.kind.mime):
+        # FFmpeg would walk whatever follows the samples of a WAV file, eight bytes at a time.
+        with waves.open_slice(media.open, wave, 0, wave.frames) if wave else media.open() as stream:
+            mp3 = kind_of_name("x.mp3")
+            stretches = decoding.cut_decoded(av, stream, media.kind.mime, media.name, folder, limits)
+            for number, one in enumerate(stretches, 1):
+                opener = functools.partial(one.path.open, "rb")
+                yield Piece(number, one.start, one.end, one.overlap, f"piece-{number:03}.mp3", mp3, opener)
+        return
+    if wave is None:
+        raise LimitExceeded(
+            f"{quote(media.name)} ({(media.size or 0):,} bytes, {media.kind.mime}) is too long to be sent in one piece.",
+            advice=f"Longer recordings are cut by a library that is not installed: {EXTRA}. PCM WAV files need none.",
+        )
+    with media.open() as stream:
+        for number, (start, end, shared) in enumerate(waves.cuts(stream, wave, limits), 1):
+            opener = functools.partial(waves.open_slice, media.open, wave, start, end)
+            times = start / wave.rate, end / wave.rate, shared / wave.rate
+            yield Piece(number, *times, f"piece-{number:03}.wav", media.kind, opener)
+
+
+def _wave_of(media: "Media") -> waves.Wave | None:
+    with media.open() as stream:
+        return waves.read_wave(stream)
