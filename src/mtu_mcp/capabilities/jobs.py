@@ -48,7 +48,9 @@ async def get_job(
         return answer.finish()
     found = await _find(app, (job or "").strip())
     found = await (cancelled(app, found) if cancel else refreshed(app, found))
-    found = await _waited(app, found, min(wait, LONGEST_WAIT) if wait > 0 else 0.0)
+    # The host's own limit goes first: word of work that goes on says more than no answer.
+    longest = min(LONGEST_WAIT, current_scope().until - anyio.current_time())
+    found = await _waited(app, found, min(wait, longest) if wait > 0 else 0.0)
     await tell(app, answer, found)
     if found.active:
         answer.note("It goes on; ask again with wait.")
@@ -71,7 +73,9 @@ async def _waited(app: App, job: Job, seconds: float) -> Job:
         while job.active and seconds > 0:
             counts = job.result.get("status") or job.state
             await current_scope().report(f"{job.title}: {counts}", job.result.get("completed"), job.result.get("total"))
-            await anyio.sleep(pause)
+            work = app.under_way.get(job.id)
+            with anyio.move_on_after(pause):
+                await (work.ended.wait() if work else anyio.sleep(pause))
             pause = min(pause * 2, LONGEST_PAUSE)
             # Time running out must not interrupt the writing down of a result.
             with anyio.CancelScope(shield=True):

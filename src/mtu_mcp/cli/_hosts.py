@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mcp.client import ClientRequestContext
     from mcp.client.session import ListRootsFnT
-    from mcp.types import ErrorData, ListRootsResult
+    from mcp.types import ErrorData, Implementation, ListRootsResult
 
 
 def naming(*folders: Path) -> ListRootsFnT:
@@ -23,3 +23,13 @@ def naming(*folders: Path) -> ListRootsFnT:
         )
 
     return answer
+
+
+def shell() -> Implementation:
+    """How a command names itself: a person in a shell waits, so nothing is handed off."""
+    from mcp.types import Implementation
+
+    import mtu_mcp
+    from mtu_mcp.server.deadlines import OWN
+
+    return Implementation(name=OWN, version=mtu_mcp.__version__)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtu_mcp.cli._hosts import naming
+from mtu_mcp.cli._hosts import naming, shell
 from mtu_mcp.cli.serve import environment, settings_from
 
 if TYPE_CHECKING:
@@ -55,7 +55,10 @@ async def _call(
 
     # Whoever types a path in a shell may read it: the working folder and the home folder are this call's roots.
     here = naming(Path.cwd(), Path.home())
-    async with open_app(settings) as app, Client(build_server(app), list_roots_callback=here) as client:
+    async with (
+        open_app(settings) as app,
+        Client(build_server(app), list_roots_callback=here, client_info=shell()) as client,
+    ):
         tools = {listed.name: listed for listed in (await client.list_tools()).tools}
         if tool not in tools:
             return tools

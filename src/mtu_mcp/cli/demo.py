@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtu_mcp.cli._checks import Check, files_open, has_sources, heard_words, mentions, subtitles
-from mtu_mcp.cli._hosts import naming
+from mtu_mcp.cli._hosts import naming, shell
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -151,7 +151,7 @@ async def _demo(console: Console, folder: Path, files: Mapping[str, Path]) -> li
         console.print(
             "No key, no network: the answers come from the embedded gateway, which is no model.", markup=False
         )
-        async with Client(server, list_roots_callback=naming(folder)) as client:
+        async with Client(server, list_roots_callback=naming(folder), client_info=shell()) as client:
             console.print(f"Connected to the server over stdio, protocol {client.protocol_version}.", markup=False)
             return [title for step in steps(files) for title in await _take(console, client, step)]
 

@@ -3,7 +3,7 @@
 A job is a row that any process with this database can find again. Its state changes in one direction only, each change
 one transaction that says which states it may start from, so two servers that learn the same news write it once. Who
 works on a job holds it by a lease that is renewed while it works: a process that dies lets go by not renewing, and the
-next one may find out what became of the work.
+next one may find out what became of the work. Work that only its own process could go on with is then lost.
 """
 
 import json
@@ -21,6 +21,8 @@ from mtu_mcp.records.database import Database
 
 if TYPE_CHECKING:
     import sqlite3
+
+    from mtu_mcp.records.presence import Presence
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "lost"]
 
@@ -82,13 +84,22 @@ class Jobs:
         database: Where they are kept.
         clock: Seconds since the epoch.
         owner: Whose they are; another owner's are not visible. Empty on a server that one person uses.
+        presence: Proof that this process runs, by which others see at once when it no longer does.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], float], *, owner: str = "") -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], float],
+        *,
+        owner: str = "",
+        presence: "Presence | None" = None,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._owner = owner
-        self._holder = secrets.token_hex(8)
+        self._presence = presence
+        self._holder = presence.name if presence else secrets.token_hex(8)
 
     async def create(self, kind: str, title: str, request: Mapping[str, Any], *, fingerprint: str = "") -> Job:
         """Enter a new job in the state "queued"; it is on disk on return."""
@@ -142,6 +153,30 @@ class Jobs:
         rows = await self._database.read(lambda it: it.execute(query, (self._owner, limit)).fetchall())
         return [self._job(row) for row in rows]
 
+    async def same(self, fingerprint: str, since: float) -> Job | None:
+        """The latest job that asks the same and can still answer it: one that goes on, or one that ended well after
+        `since` and whose result nobody was given.
+        """
+        query = (
+            f"SELECT {_COLUMNS} FROM jobs WHERE owner = ? AND fingerprint = ? AND (state IN ('queued', 'running')"  # noqa: S608 - constants
+            " OR (state = 'done' AND delivered IS NULL AND updated >= ?)) ORDER BY created DESC LIMIT 1"
+        )
+        values = (self._owner, fingerprint, since)
+        row = await self._database.read(lambda it: it.execute(query, values).fetchone())
+        return self._job(row) if row else None
+
+    async def lose(self, kind: str, note: str) -> int:
+        """Mark as lost what processes that are gone left running, of a kind nobody else can go on with; whoever's it is.
+
+        What is known of the cost is what the ledger has of it.
+
+        Returns:
+            How many were lost.
+        """
+        if not await self._database.read(lambda it: self._forsaken(it, kind)):
+            return 0
+        return await self._database.write(lambda it: self._lose(it, kind, note))
+
     @asynccontextmanager
     async def hold(self, job_id: str) -> AsyncGenerator[bool]:
         """Work on a job: gives True if nobody else does, and keeps others off until the block ends or this process dies."""
@@ -168,7 +203,35 @@ class Jobs:
         now = self._clock()
         query = "UPDATE jobs SET holder = ?, seen = ? WHERE id = ? AND owner = ? AND (holder = '' OR seen < ?)"
         values = (self._holder, now, job_id, self._owner, now - LEASE)
-        return await self._database.write(lambda it: it.execute(query, values).rowcount > 0)
+
+        def take(connection: "sqlite3.Connection") -> bool:
+            if self._presence is not None:
+                self._presence.take()
+            return connection.execute(query, values).rowcount > 0
+
+        return await self._database.write(take)
+
+    def _forsaken(self, connection: "sqlite3.Connection", kind: str) -> "list[str]":
+        query = (
+            "SELECT id, holder, max(seen, updated) FROM jobs WHERE kind = ?"
+            " AND state IN ('queued', 'running') AND holder <> ?"
+        )
+        stale = self._clock() - LEASE
+        rows = connection.execute(query, (kind, self._holder)).fetchall()
+        return [job for job, holder, seen in rows if seen < stale or (holder and self._is_gone(holder))]
+
+    def _is_gone(self, holder: str) -> bool:
+        return self._presence is not None and self._presence.gone(holder)
+
+    def _lose(self, connection: "sqlite3.Connection", kind: str, note: str) -> int:
+        lost = self._forsaken(connection, kind)
+        for job in lost:
+            connection.execute(
+                "UPDATE jobs SET state = 'lost', updated = ?, holder = '', note = ?, cost = (SELECT sum(cny + reserved)"
+                " FROM ledger WHERE job = jobs.id OR call = json_extract(jobs.request, '$.call')) WHERE id = ?",
+                (self._clock(), storable(note), job),
+            )
+        return len(lost)
 
     async def _renew(self, job_id: str) -> None:
         while True:

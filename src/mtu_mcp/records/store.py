@@ -30,8 +30,8 @@ class Records:
     def __init__(self, path: Path | str, clock: Callable[[], float] = time.time, *, busy_seconds: float = 5.0) -> None:
         self.database = Database(path, busy_seconds=busy_seconds)
         self.conversations = Conversations(self.database, clock)
-        self.jobs = Jobs(self.database, clock)
         self.ledger = Ledger(self.database, clock)
+        self.jobs = Jobs(self.database, clock, presence=self.ledger.presence)
 
     @property
     def path(self) -> Path | None:

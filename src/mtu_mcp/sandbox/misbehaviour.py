@@ -107,6 +107,7 @@ class Spoiler:
         await self.wire.send({"type": "http.response.body", "body": body, "more_body": True})
 
     async def _hold(self) -> None:
+        self.wire.entry.notes["stalled"] = True
         self.desk.journal.touch()
         await self.desk.released()
 
@@ -123,7 +124,6 @@ class Spoiler:
 
     async def _stall(self, message: Message) -> None:
         if self.streaming and self.events == int(self.fault.number):
-            self.wire.entry.notes["stalled"] = True
             await self._hold()
         await self.wire.send(message)
 

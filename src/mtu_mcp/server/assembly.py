@@ -11,6 +11,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
+from mcp.shared.subscriptions import ResourceUpdated
 from mcp.shared.uri_template import UriTemplate
 from mcp.types import INVALID_PARAMS, Completion, Prompt, PromptReference, ResourceTemplateReference, ToolAnnotations
 
@@ -19,6 +20,7 @@ from mtu_mcp.capabilities import INSTRUCTIONS, capabilities
 from mtu_mcp.capabilities._approval import FREE
 from mtu_mcp.capabilities._spec import Completer, PromptSpec, ResourceSpec, ToolSpec
 from mtu_mcp.server.edge import after_approval, check_arguments, explained, guard_resource, guard_tool
+from mtu_mcp.server.handoff import Calls
 from mtu_mcp.server.icon import icons
 from mtu_mcp.server.logs import without_rich
 from mtu_mcp.server.middleware import bound_to
@@ -56,6 +58,7 @@ class MtuServer(MCPServer[Any]):
         self._specs = {spec.name: spec for spec in tools}
         self._fixed = {spec.uri: spec for spec in resources if "{" not in spec.uri}
         self._families = [(UriTemplate.parse(spec.uri), spec) for spec in resources if "{" in spec.uri]
+        calls = Calls(app, self._announce)
         hint = CacheHint(ttl_ms=LIST_TTL_MS)
         with without_rich():
             super().__init__(
@@ -64,7 +67,7 @@ class MtuServer(MCPServer[Any]):
                 icons=icons(),
                 instructions=INSTRUCTIONS,
                 version=mtu_mcp.__version__,
-                tools=[build_tool(spec, ask=_asks(spec, app)) for spec in self._specs.values()],
+                tools=[build_tool(spec, ask=_asks(spec, app), calls=calls) for spec in self._specs.values()],
                 middleware=[bound_to(app)],
                 log_level=cast("Any", app.settings.log_level),
                 cache_hints={
@@ -134,6 +137,10 @@ class MtuServer(MCPServer[Any]):
             raise MCPError(INVALID_PARAMS, f"There is no prompt {name[:80]!r}.")
         return rendered(self._prompts[name], arguments or {})
 
+    async def _announce(self, uri: str) -> None:
+        """Tell those who listen that a resource has changed."""
+        await self._subscriptions.publish(ResourceUpdated(uri=uri))
+
     def _find(self, uri: str) -> tuple[ResourceSpec, dict[str, Any]]:
         if uri in self._fixed:
             return self._fixed[uri], {}
@@ -172,9 +179,17 @@ def build_server(app: App) -> MtuServer:
     return MtuServer(tools, [resource for capability in found for resource in capability.resources], app, prompts)
 
 
-def build_tool(spec: ToolSpec, *, ask: bool = False) -> Tool:
-    """Turn a capability's description into a tool of the SDK; with `ask`, one whose cost the user is asked about."""
+def build_tool(spec: ToolSpec, *, ask: bool = False, calls: Calls | None = None) -> Tool:
+    """Turn a capability's description into a tool of the SDK.
+
+    Args:
+        spec: The description.
+        ask: Whether the user is asked about its cost.
+        calls: Where its work goes on when the call is over; None for work that ends with the call.
+    """
     guarded = guard_tool(spec.fn)
+    if calls is not None and spec.name not in FREE:
+        guarded = calls.detached(guarded)
     tool = Tool.from_function(
         after_approval(guarded) if ask else guarded,
         title=spec.title,

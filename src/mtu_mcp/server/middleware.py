@@ -7,11 +7,13 @@ are announced; the SDK leaves that out, and hosts of the older era then never lo
 
 from typing import Any, cast
 
+import anyio
 from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 
 from mtu_mcp.app import App, bind_app
-from mtu_mcp.capabilities._approval import fingerprint
+from mtu_mcp.capabilities._approval import FREE, fingerprint
 from mtu_mcp.gateway import open_scope
+from mtu_mcp.server.deadlines import patience
 from mtu_mcp.server.edge import hide_key
 from mtu_mcp.server.progress import Reporter
 
@@ -32,11 +34,18 @@ def bound_to(app: App) -> ServerMiddleware[Any]:
         with open_scope(Reporter(report)) as scope:
             params = ctx.params or {}
             scope.tool = str(params.get("name", ""))[:100]
-            if app.budget.confirm_above is not None:
+            if scope.tool not in FREE:
                 scope.asked = fingerprint(params)
+            scope.until = anyio.current_time() + patience(*_client(ctx), app.settings.hand_off_after)
             return await call_next(ctx)
 
     return bind
+
+
+def _client(ctx: ServerRequestContext[Any, Any]) -> tuple[str, str]:
+    """The host's name and version; empty where it gives none."""
+    client = ctx.session.client_params
+    return (client.client_info.name, client.client_info.version) if client is not None else ("", "")
 
 
 def _announcing(result: HandlerResult) -> HandlerResult:

@@ -1,0 +1,112 @@
+"""The body of one call at work: in a task of its own, heard by everybody who waits for it.
+
+The task inherits the context of the call that began it, so the App, the owner and the scope that counts what is spent
+hold in it, also when that call is long over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from mcp.types import CallToolResult, TextContent
+
+if TYPE_CHECKING:
+    from mtu_mcp.gateway import Progress, Scope
+    from mtu_mcp.records import Job
+
+    Listener = Callable[[Progress], Awaitable[None]]
+
+
+@dataclass(eq=False, slots=True)
+class Work:
+    """One call's work.
+
+    Attributes:
+        key: Same for calls that ask the same.
+        title: What it is, for a person.
+        request: What was asked, for the job.
+        scope: What it spends.
+        waiting: How many wait for it here.
+        owed: How many were told to come back for the answer.
+        delivered: Whether somebody was given the answer.
+        reusable: Whether the answer may be given to somebody who asks the same later.
+        told: What it last said of its progress.
+        why: Why it was stopped.
+        job: Its job, once it has one.
+        earlier: The job whose kept answer this is, when it is one's.
+        result: The answer.
+        failure: What it raised instead.
+    """
+
+    key: str
+    title: str
+    request: dict[str, Any]
+    scope: Scope
+    began: float = field(default_factory=time.time)
+    stop: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    ended: anyio.Event = field(default_factory=anyio.Event)
+    lock: anyio.Lock = field(default_factory=anyio.Lock)
+    listeners: dict[int, Listener] = field(default_factory=dict[int, "Listener"])
+    waiting: int = 0
+    owed: int = 0
+    delivered: bool = False
+    reusable: bool = True
+    told: str = ""
+    why: str = "The server ended while it ran."
+    job: Job | None = None
+    earlier: Job | None = None
+    result: CallToolResult | None = None
+    failure: Exception | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it ended without an answer and without a failure."""
+        return self.result is None and self.failure is None
+
+    def hear(self, scope: Scope) -> None:
+        """Let a caller hear the progress from now on."""
+        before = scope.redirect(self.report if scope is self.scope else None)
+        if before is not None:
+            self.listeners[id(scope)] = before
+
+    def leave(self, scope: Scope) -> None:
+        """Say nothing more to a caller, whose request is over."""
+        self.listeners.pop(id(scope), None)
+
+    async def report(self, progress: Progress) -> None:
+        """Pass progress on to whoever waits."""
+        self.told = progress.message
+        for number, listener in list(self.listeners.items()):
+            try:
+                await listener(progress)
+            except Exception:  # noqa: BLE001 - one caller's broken connection is not the others'
+                self.listeners.pop(number, None)
+
+    def cancel(self, why: str) -> None:
+        """Stop it."""
+        self.why = why
+        self.stop.cancel()
+
+    def parts(self) -> str:
+        """The text that had arrived when it was stopped."""
+        found = [(one.served or one.model, one.partial.strip()) for one in self.scope.exchanges if one.partial.strip()]
+        return found[0][1] if len(found) == 1 else "\n\n".join(f"{model}:\n{text}" for model, text in found)
+
+    def cost(self) -> float | None:
+        """CNY, as far as it is known."""
+        known = [one.cny for one in self.scope.exchanges if one.cny is not None]
+        return sum(known) if known else None
+
+
+def noted(result: CallToolResult, note: str) -> CallToolResult:
+    """A copy of a result with one more note, in both of its forms."""
+    structured = result.structured_content
+    if structured is not None:
+        notes: list[Any] = structured.get("notes") or []
+        structured = {**structured, "notes": [*notes, note]}
+    content = [*result.content, TextContent(type="text", text=f"Note: {note}")]
+    return result.model_copy(update={"content": content, "structured_content": structured})
