@@ -27,7 +27,6 @@ from mtu_mcp.settings import Settings, variable
 
 if TYPE_CHECKING:
     import httpx
-    from anyio.abc import TaskGroup
 
     from mtu_mcp.catalogue import Facts
     from mtu_mcp.media import Fetched, Library, Workspace
@@ -35,9 +34,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _APP: ContextVar[App] = ContextVar("mtu_mcp_app")
+_OWNER: ContextVar[str] = ContextVar("mtu_mcp_owner", default="")
 
 MOST_REMEMBERED: Final = 64
-"""Answers a memo keeps for calls that were never resumed; the oldest go first."""
+"""Answers a memo keeps, of each caller, for calls that were never resumed; the oldest go first."""
 REMEMBERED_SECONDS: Final = 600.0
 """How long a host may take to answer the question of a round; the SDK's request state lasts as long."""
 
@@ -48,7 +48,7 @@ class Memo:
     On the 2026-07-28 protocol a call that asks the host a question is sent again with the answer, and everything
     before the question runs again. What was already paid for in the first round is kept here under the call's
     own key until the call's last round takes it out. A host that never comes back leaves it behind; it must not
-    answer the same question hours later.
+    answer the same question hours later. Each caller's answers are the caller's own.
 
     Args:
         clock: Seconds, monotonic.
@@ -56,46 +56,36 @@ class Memo:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._done: dict[Hashable, tuple[float, Any]] = {}
-        self._locks: dict[Hashable, anyio.Lock] = {}
+        self._done: dict[tuple[str, Hashable], tuple[float, Any]] = {}
+        self._locks: dict[tuple[str, Hashable], anyio.Lock] = {}
 
     async def once(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> T:
         """Return the remembered result for `key`, or make it; concurrent askers wait for the one that makes it."""
         for stale in [old for old, (made, _) in self._done.items() if self._clock() - made > REMEMBERED_SECONDS]:
-            self.forget(stale)
-        lock = self._locks.setdefault(key, anyio.Lock())
+            self._drop(stale)
+        own = current_owner(), key
+        lock = self._locks.setdefault(own, anyio.Lock())
         async with lock:
-            if key in self._done:
-                return self._done[key][1]
+            if own in self._done:
+                return self._done[own][1]
             try:
                 result = await make()
             except BaseException:
-                self._locks.pop(key, None)
+                self._locks.pop(own, None)
                 raise
-            self._done[key] = self._clock(), result
-            while len(self._done) > MOST_REMEMBERED:
-                self.forget(next(iter(self._done)))
+            self._done[own] = self._clock(), result
+            mine = [kept for kept in self._done if kept[0] == own[0]]
+            for oldest in mine[:-MOST_REMEMBERED]:
+                self._drop(oldest)
             return result
 
     def forget(self, key: Hashable) -> None:
         """Drop what is remembered under `key`."""
-        self._done.pop(key, None)
-        self._locks.pop(key, None)
+        self._drop((current_owner(), key))
 
-
-@dataclass(slots=True)
-class UnderWay:
-    """Work of this process whose caller was answered with the id of a job.
-
-    Attributes:
-        ended: Set once what came of it is written down.
-        cancel: Stops it.
-        told: Says what it last said of its progress; empty when it said nothing yet.
-    """
-
-    ended: anyio.Event
-    cancel: Callable[[], None]
-    told: Callable[[], str]
+    def _drop(self, own: tuple[str, Hashable]) -> None:
+        self._done.pop(own, None)
+        self._locks.pop(own, None)
 
 
 @dataclass(slots=True)
@@ -106,33 +96,48 @@ class App:
         settings: Read once at start.
         gateway: Our side of the wire.
         catalogue: Which models there are and what they cost.
-        records: The database.
-        library: The output folder.
+        whole_records: The database, with what the person at this machine keeps; `records` is the caller's part.
+        whole_library: The output folder; `library` is the caller's part.
         budget: What calls may cost, and what they did.
         memo: Work shared by the rounds of one call.
         missing: Endpoints this gateway was found not to offer, and its own words.
         elsewhere: Models this gateway was found to serve through the Responses API alone.
-        tasks: Where work runs that may outlive the call that began it; it is cancelled when the server ends.
-        under_way: Such work, by the ids of its jobs.
     """
 
     settings: Settings
     gateway: Gateway
     catalogue: Catalogue
-    records: Records
-    library: Library
+    whole_records: Records
+    whole_library: Library
     budget: Budget
     memo: Memo = field(default_factory=Memo)
     missing: dict[str, str] = field(default_factory=dict[str, str])
     elsewhere: set[str] = field(default_factory=set[str])
-    tasks: TaskGroup | None = None
-    under_way: dict[str, UnderWay] = field(default_factory=dict[str, UnderWay])
+
+    @property
+    def records(self) -> Records:
+        """The conversations and jobs of whoever makes this call."""
+        return self.whole_records.for_owner(current_owner())
+
+    @property
+    def library(self) -> Library:
+        """The files made for whoever makes this call."""
+        return self.whole_library.for_owner(current_owner())
 
     def workspace(self, roots: Iterable[Path] = ()) -> Workspace:
-        """Return the folders one call may read: the host's roots, the configured folders and the output folder."""
+        """Return the folders one call may read: the host's roots, the configured folders and the output folder.
+
+        A caller with a token may sit at another machine: the folders such a host names are not this machine's to give,
+        and of the output folder only the caller's own part is open, whatever folders are configured.
+        """
         from mtu_mcp.media import Workspace
 
-        return Workspace((*roots, *self.settings.allowed_dirs), self.settings.output_dir)
+        library, keep = self.library.folder, self.settings.keep_metadata
+        if not current_owner():
+            return Workspace((*roots, *self.settings.allowed_dirs), library, keep_metadata=keep)
+        path = self.settings.database_path
+        closed = (self.settings.output_dir, *(path.with_name(path.name + end) for end in ("", "-wal", "-shm")))
+        return Workspace(self.settings.allowed_dirs, library, closed=closed, keep_metadata=keep)
 
     async def download(self, url: str, max_bytes: int) -> Fetched:
         """Fetch a URL under the rules of `media.fetch`.
@@ -171,20 +176,12 @@ async def open_app(settings: Settings, *, transport: httpx.AsyncBaseTransport | 
     budget = Budget(settings, catalogue, records.ledger)
     gateway = Gateway(settings, transport=transport, books=budget)
     app = App(settings, gateway, catalogue, records, Library(settings.output_dir), budget)
-    failure: Exception | None = None
     try:
-        async with anyio.create_task_group() as app.tasks:
-            try:
-                yield app
-            except Exception as error:  # noqa: BLE001 - raised again below, out of the group that would wrap it
-                failure = error
-            app.tasks.cancel_scope.cancel()
+        yield app
     finally:
         with anyio.CancelScope(shield=True), anyio.move_on_after(1.5):
             await records.aclose()
             await gateway.aclose()
-    if failure is not None:
-        raise failure
 
 
 def _with_own_facts(settings: Settings) -> tuple[Settings, Facts | None]:
@@ -209,3 +206,13 @@ def bind_app(app: App) -> None:
 def current_app() -> App:
     """The running server this handler belongs to."""
     return _APP.get()
+
+
+def bind_owner(owner: str) -> None:
+    """Make `owner` the one whose things this context, and the tasks it starts, sees."""
+    _OWNER.set(owner)
+
+
+def current_owner() -> str:
+    """Whose call this is, as its verified token says; empty on stdio and where no token is asked for."""
+    return _OWNER.get()

@@ -202,6 +202,9 @@ async def test_usage_is_told_by_caller(team: Environ) -> None:
         counts = [json.loads(await read(client, "mtu://usage"))["total"]["calls"] for client in (ann, bob)]
         assert counts == [2, 1]
         assert "2 calls" in text_of(await ann.call_tool("usage_report", {}))
+    alone = {name: value for name, value in team.items() if name != "MTU_SERVER_TOKENS"}
+    async with connect(MEMORY, alone) as client:
+        assert json.loads(await read(client, "mtu://usage"))["total"]["calls"] == 3
 
 
 async def test_what_was_made_before_there_were_callers_stays_the_operators(team: Environ) -> None:

@@ -28,7 +28,7 @@ async def status() -> Content:
         "models": len(offer.names) if offer.live else f"unknown: {offer.note}",
         "defaults": {ability: (await app.catalogue.choose(ability)).model for ability in ABILITIES},
         "not_offered": app.missing,
-        "output_folder": str(app.settings.output_dir),
+        "output_folder": str(app.library.folder),
         "allowed_folders": [str(folder) for folder in app.settings.allowed_dirs],
         "database": await _database(app),
         "problems": list(app.settings.problems),

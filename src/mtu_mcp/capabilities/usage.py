@@ -10,10 +10,9 @@ from mcp.server.mcpserver.resolve import Resolve
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from mtu_mcp.app import App, current_app
+from mtu_mcp.app import App, current_app, current_owner
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec, ToolSpec
-from mtu_mcp.gateway import current_scope
 
 
 async def usage_report(
@@ -24,7 +23,7 @@ async def usage_report(
     """Show what calls cost this month, and what the caps leave."""
     from mtu_mcp.money import rendered
 
-    report = await app.budget.report(month or "", current_scope().owner)
+    report = await app.budget.report(month or "", _whose())
     answer = Answer(app)
     answer.say(rendered(report))
     return answer.finish(report.as_dict())
@@ -37,8 +36,13 @@ async def usage() -> Content:
 
 async def usage_of(month: str) -> Content:
     """The same of another month, such as 2026-11."""
-    report = await current_app().budget.report(month, current_scope().owner)
+    report = await current_app().budget.report(month, _whose())
     return Content(json.dumps(report.as_dict(), ensure_ascii=False, indent=1), "application/json")
+
+
+def _whose() -> str | None:
+    """The caller's own spending; everybody's for the person at this machine, who pays for it."""
+    return current_owner() or None
 
 
 async def _complete_month(typed: str, given: Mapping[str, str]) -> list[str]:

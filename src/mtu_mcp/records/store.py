@@ -6,7 +6,9 @@ all of it shares the connection, so it can share a transaction.
 
 import time
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from mtu_mcp.records.conversations import Conversations
 from mtu_mcp.records.database import Database
@@ -25,13 +27,30 @@ class Records:
         path: The SQLite file, or `":memory:"` to keep nothing after the process.
         clock: Seconds since the epoch, for what is written.
         busy_seconds: How long an operation waits for another process that is writing.
+
+    Attributes:
+        owner: Whose conversations and jobs these are; the ledger is everybody's, for the money is one person's.
     """
 
     def __init__(self, path: Path | str, clock: Callable[[], float] = time.time, *, busy_seconds: float = 5.0) -> None:
         self.database = Database(path, busy_seconds=busy_seconds)
         self.conversations = Conversations(self.database, clock)
         self.ledger = Ledger(self.database, clock)
-        self.jobs = Jobs(self.database, clock, presence=self.ledger.presence)
+        self.jobs = Jobs(self.database, clock)
+        self.owner = ""
+        self._clock = clock
+        # Weak, for callers come and go; yet two calls side by side must meet in one queue of a conversation.
+        self._talks = WeakValueDictionary({"": self.conversations})
+
+    def for_owner(self, owner: str) -> "Records":
+        """The same database as another caller sees it."""
+        if owner == self.owner:
+            return self
+        view = copy(self)
+        view.owner = owner
+        view.conversations = self._talks.setdefault(owner, Conversations(self.database, self._clock, owner=owner))
+        view.jobs = Jobs(self.database, self._clock, owner=owner)
+        return view
 
     @property
     def path(self) -> Path | None:

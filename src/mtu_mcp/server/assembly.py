@@ -19,9 +19,11 @@ import mtu_mcp
 from mtu_mcp.capabilities import INSTRUCTIONS, capabilities
 from mtu_mcp.capabilities._approval import FREE
 from mtu_mcp.capabilities._spec import Completer, PromptSpec, ResourceSpec, ToolSpec
+from mtu_mcp.errors import Refused
 from mtu_mcp.server.edge import after_approval, check_arguments, explained, guard_resource, guard_tool
 from mtu_mcp.server.handoff import Calls
 from mtu_mcp.server.icon import icons
+from mtu_mcp.server.limits import calling
 from mtu_mcp.server.logs import without_rich
 from mtu_mcp.server.middleware import bound_to
 from mtu_mcp.server.prompts import rendered, shown
@@ -101,7 +103,10 @@ class MtuServer(MCPServer[Any]):
             if spec is None or tool is None:
                 raise ToolError(f"There is no tool {name[:80]!r}. The tools are: {', '.join(self._specs)}.")
             check_arguments(spec.fn, set(tool.parameters.get("properties", {})), arguments)
-            return await super().call_tool(name, arguments, context)
+            with calling():
+                return await super().call_tool(name, arguments, context)
+        except Refused as error:
+            raise ToolError(str(error)) from error
         except ToolError as error:
             raise explained(name, error) from error
 

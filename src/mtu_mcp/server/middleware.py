@@ -1,4 +1,4 @@
-"""What wraps every message: the App is bound, and a tool call gets its own scope.
+"""What wraps every message: the App and the caller are bound, and a tool call gets its own scope.
 
 The scope collects what the call spends upstream and carries its progress back; it is opened here, once, so that no
 tool can forget to count. And the handshake says of the lists what the 2026-07-28 protocol says: that their changes
@@ -8,9 +8,10 @@ are announced; the SDK leaves that out, and hosts of the older era then never lo
 from typing import Any, cast
 
 import anyio
+from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 
-from mtu_mcp.app import App, bind_app
+from mtu_mcp.app import App, bind_app, bind_owner, current_owner
 from mtu_mcp.capabilities._approval import FREE, fingerprint
 from mtu_mcp.gateway import open_scope
 from mtu_mcp.server.deadlines import patience
@@ -23,6 +24,7 @@ def bound_to(app: App) -> ServerMiddleware[Any]:
 
     async def bind(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         bind_app(app)
+        bind_owner(token.client_id if (token := get_access_token()) else "")
         if ctx.method == "initialize":
             return _announcing(await call_next(ctx))
         if ctx.method != "tools/call":
@@ -33,6 +35,7 @@ def bound_to(app: App) -> ServerMiddleware[Any]:
 
         with open_scope(Reporter(report)) as scope:
             params = ctx.params or {}
+            scope.owner = current_owner()
             scope.tool = str(params.get("name", ""))[:100]
             if scope.tool not in FREE:
                 scope.asked = fingerprint(params)
