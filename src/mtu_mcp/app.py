@@ -27,6 +27,7 @@ from mtu_mcp.settings import Settings, variable
 
 if TYPE_CHECKING:
     import httpx
+    from anyio.abc import TaskGroup
 
     from mtu_mcp.catalogue import Facts
     from mtu_mcp.media import Fetched, Library, Workspace
@@ -89,6 +90,21 @@ class Memo:
 
 
 @dataclass(slots=True)
+class UnderWay:
+    """Work of this process whose caller was answered with the id of a job.
+
+    Attributes:
+        ended: Set once what came of it is written down.
+        cancel: Stops it.
+        told: Says what it last said of its progress; empty when it said nothing yet.
+    """
+
+    ended: anyio.Event
+    cancel: Callable[[], None]
+    told: Callable[[], str]
+
+
+@dataclass(slots=True)
 class App:
     """One running server.
 
@@ -102,6 +118,8 @@ class App:
         memo: Work shared by the rounds of one call.
         missing: Endpoints this gateway was found not to offer, and its own words.
         elsewhere: Models this gateway was found to serve through the Responses API alone.
+        tasks: Where work runs that may outlive the call that began it; it is cancelled when the server ends.
+        under_way: Such work, by the ids of its jobs.
     """
 
     settings: Settings
@@ -113,6 +131,8 @@ class App:
     memo: Memo = field(default_factory=Memo)
     missing: dict[str, str] = field(default_factory=dict[str, str])
     elsewhere: set[str] = field(default_factory=set[str])
+    tasks: TaskGroup | None = None
+    under_way: dict[str, UnderWay] = field(default_factory=dict[str, UnderWay])
 
     @property
     def records(self) -> Records:
@@ -176,12 +196,20 @@ async def open_app(settings: Settings, *, transport: httpx.AsyncBaseTransport | 
     budget = Budget(settings, catalogue, records.ledger)
     gateway = Gateway(settings, transport=transport, books=budget)
     app = App(settings, gateway, catalogue, records, Library(settings.output_dir), budget)
+    failure: Exception | None = None
     try:
-        yield app
+        async with anyio.create_task_group() as app.tasks:
+            try:
+                yield app
+            except Exception as error:  # noqa: BLE001 - raised again below, out of the group that would wrap it
+                failure = error
+            app.tasks.cancel_scope.cancel()
     finally:
         with anyio.CancelScope(shield=True), anyio.move_on_after(1.5):
             await records.aclose()
             await gateway.aclose()
+    if failure is not None:
+        raise failure
 
 
 def _with_own_facts(settings: Settings) -> tuple[Settings, Facts | None]:

@@ -36,7 +36,7 @@ class Records:
         self.database = Database(path, busy_seconds=busy_seconds)
         self.conversations = Conversations(self.database, clock)
         self.ledger = Ledger(self.database, clock)
-        self.jobs = Jobs(self.database, clock)
+        self.jobs = Jobs(self.database, clock, presence=self.ledger.presence)
         self.owner = ""
         self._clock = clock
         # Weak, for callers come and go; yet two calls side by side must meet in one queue of a conversation.
@@ -49,7 +49,7 @@ class Records:
         view = copy(self)
         view.owner = owner
         view.conversations = self._talks.setdefault(owner, Conversations(self.database, self._clock, owner=owner))
-        view.jobs = Jobs(self.database, self._clock, owner=owner)
+        view.jobs = Jobs(self.database, self._clock, owner=owner, presence=self.ledger.presence)
         return view
 
     @property
