@@ -29,6 +29,7 @@ COPY --from=build /opt/mtu /opt/mtu
 ENV PATH="/opt/mtu/bin:$PATH" \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    HOME=/data \
     XDG_DATA_HOME=/data \
     MTU_ALLOWED_DIRS=/files \
     MTU_OUTPUT_DIR=/data/media
