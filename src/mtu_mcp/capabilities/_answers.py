@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mcp.types import AudioContent, CallToolResult, ImageContent, ResourceLink, TextContent
 
 from mtu_mcp.capabilities._calls import wished
+from mtu_mcp.capabilities._views import file_facts, meta_of
 from mtu_mcp.errors import MtuError
 from mtu_mcp.gateway import ChatAnswer, Exchange, current_scope
 
@@ -54,6 +55,7 @@ class Answer:
         self._texts: list[str] = []
         self._notes: list[str] = []
         self._blocks: list[ContentBlock] = []
+        self._told: dict[str, Any] = {"files": []}
 
     def say(self, text: str) -> None:
         """Add a paragraph."""
@@ -110,11 +112,16 @@ class Answer:
 
     def link(self, saved: Saved) -> None:
         """Add a link to a file in the output folder."""
+        self._told["files"].append(file_facts(saved))
         self._blocks.append(
             ResourceLink(
                 type="resource_link", name=saved.name, uri=saved.uri, mime_type=saved.kind.mime, size=saved.size
             )
         )
+
+    def tell_page(self, **facts: Any) -> None:
+        """Add facts for the page that shows this answer to people; a model never reads them."""
+        self._told |= facts
 
     def finish(self, structured: dict[str, Any] | None = None) -> CallToolResult:
         """Return the result with its notes and receipt.
@@ -131,7 +138,9 @@ class Answer:
         if structured is not None:
             structured = {**structured, "notes": list(self._notes), "receipts": [line for line in receipts if line]}
         return CallToolResult(
-            content=[TextContent(type="text", text=text), *self._blocks], structured_content=structured
+            content=[TextContent(type="text", text=text), *self._blocks],
+            structured_content=structured,
+            _meta=meta_of(self._told),
         )
 
 

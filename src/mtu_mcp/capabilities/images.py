@@ -25,6 +25,7 @@ from mtu_mcp.capabilities._parts import image_part, text_part
 from mtu_mcp.capabilities._pictures import inside, keep_picture, picture_bytes, without_pictures
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._upstream import asking, choose, further_fields, limited_to, remark, upload_of
+from mtu_mcp.capabilities._views import share_of_cost
 from mtu_mcp.errors import BadAnswer, BadInput, MtuError
 from mtu_mcp.gateway import (
     ChatRequest,
@@ -217,10 +218,6 @@ async def _by_chat(
     return ImagesAnswer(tuple(MadeImage(data=data) for data in found if data), reply.usage, reply.model)
 
 
-def _upload(media: Media) -> Upload:
-    return Upload(media.name, media.kind.mime, path=media.path, data=media.data, opener=media.opener)
-
-
 async def _hand_over(app: App, answer: Answer, made: ImagesAnswer, title: str, about: dict[str, Any]) -> None:
     """Save every picture, then show it small and link it."""
     failures = [image.error for image in made.images if image.error]
@@ -234,7 +231,7 @@ async def _hand_over(app: App, answer: Answer, made: ImagesAnswer, title: str, a
             failures.append(f"{error} It is still at {image.url} for a while." if image.url else str(error))
             continue
         revised = {"revised_prompt": image.revised_prompt} if image.revised_prompt else {}
-        await keep_picture(app, answer, data, title, {**about, **revised})
+        await keep_picture(app, answer, data, title, {**about, **share_of_cost(len(made.images)), **revised})
         shown += 1
     if not shown:
         raise BadAnswer("No picture came back.", advice=" ".join(failures)[:600])

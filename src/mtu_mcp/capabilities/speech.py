@@ -23,6 +23,7 @@ from mtu_mcp.capabilities._series import in_pieces, split_text
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._texts import read_text
 from mtu_mcp.capabilities._upstream import asking, choose, further_fields, remark
+from mtu_mcp.capabilities._views import share_of_cost
 from mtu_mcp.catalogue.tokens import estimate_text_tokens
 from mtu_mcp.errors import BadInput, LimitExceeded, MtuError
 from mtu_mcp.gateway import SpeechRequest, SpokenAnswer
@@ -180,7 +181,7 @@ async def _keep(app: App, answer: Answer, sound: _Sound, title: str, about: dict
     length = f"{seconds:.1f} s of " if seconds else ""
     try:
         saved = await app.library.save(
-            sound.data, title=title, extension=sound.extension, about={**about, "seconds": seconds}
+            sound.data, title=title, extension=sound.extension, about={**about, "seconds": seconds, **share_of_cost()}
         )
     except MtuError as error:
         answer.say(f"{length}speech were made, but could not be saved; this answer holds all that is left of them.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from urllib.parse import quote
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import ListRoots, Resolve
@@ -17,6 +18,7 @@ from mtu_mcp.capabilities._params import ModelName, Options
 from mtu_mcp.capabilities._recordings import MOST_BYTES, Outcome, too_long, transcribe_pieces
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._upstream import asking, choose, further_fields, remark, upload_of
+from mtu_mcp.capabilities._views import LONGEST
 from mtu_mcp.errors import BadInput
 from mtu_mcp.gateway import Segment, Transcript, TranscriptionRequest
 
@@ -28,6 +30,8 @@ MOST_FILE_BYTES: Final = 8 * 1024**3
 """A day of video; longer recordings are cut and sent in pieces."""
 SHORT: Final = 2_000
 """Characters up to which a transcript is only shown; longer ones are saved as well."""
+MOST_SEGMENTS: Final = 2_000
+"""Lines a player follows; some two hours of speech."""
 
 Format = Literal["text", "srt", "vtt", "segments"]
 
@@ -70,6 +74,7 @@ async def transcribe(
     transcript = found.transcript
     answer = Answer(app)
     answer.note(remark(chosen), *found.notes)
+    answer.tell_page(**_for_page(app, transcript, media))
     await _show(app, answer, found, output, media, chosen.model)
     return answer.finish()
 
@@ -84,6 +89,19 @@ async def _transcribed(app: App, media: Media, request: TranscriptionRequest, en
     if await too_long(media, limits, seconds):
         return await transcribe_pieces(app, media, request, ask, limits, endpoint)
     return Outcome(await ask(replace(request, seconds=seconds)), [], whole=True)
+
+
+def _for_page(app: App, transcript: Transcript, media: Media) -> dict[str, Any]:
+    """The transcript as a player follows it, and the recording where a page can ask for it: in the output folder."""
+    source: dict[str, Any] = {"name": media.name, "mime": media.kind.mime}
+    if media.path is not None and media.path.parent == app.library.folder:
+        source["uri"] = f"mtu://media/{quote(media.path.name, safe='')}"
+    segments = [
+        {"start": one.start, "end": one.end, "text": one.text.strip(), "speaker": one.speaker}
+        for one in transcript.segments[:MOST_SEGMENTS]
+        if one.start is not None
+    ]
+    return {"transcript": transcript.text[:LONGEST], "segments": segments, "source": source}
 
 
 def _capability(output: Format, to_english: bool, speakers: bool) -> Ability:

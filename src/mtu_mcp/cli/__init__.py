@@ -122,6 +122,7 @@ def _add_usage(commands: "Commands") -> None:
     usage.set_defaults(module="usage")
     usage.add_argument("--month", default="", metavar="YYYY-MM", help="another month than this one")
     usage.add_argument("--json", action="store_true", help="print the figures as JSON")
+    usage.add_argument("--html", metavar="FILE", help="write them as a page with plots")
 
 
 def _add_sandbox(commands: "Commands") -> None:

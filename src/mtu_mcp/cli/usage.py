@@ -28,7 +28,24 @@ def run(arguments: argparse.Namespace) -> int:
     except MtuError as error:
         print(f"mtu-mcp usage: {error}", file=sys.stderr)
         return 2 if isinstance(error, BadInput) else 1
+    if arguments.html:
+        return _write_page(report, arguments.html)
     print(json.dumps(report.as_dict(), ensure_ascii=False, indent=1) if arguments.json else rendered(report))
+    return 0
+
+
+def _write_page(report: Report, file: str) -> int:
+    from pathlib import Path
+
+    from mtu_mcp.server.pages import filled
+
+    path = Path(file).expanduser()
+    try:
+        path.write_text(filled("usage", {"content": [], "structuredContent": report.as_dict()}), encoding="utf-8")
+    except OSError as error:
+        print(f"mtu-mcp usage: {path} could not be written: {error.strerror or error}.", file=sys.stderr)
+        return 1
+    print(path.resolve())
     return 0
 
 

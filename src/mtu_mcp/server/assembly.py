@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from mcp.server.apps import client_supports_apps
 from mcp.server.caching import CacheHint
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import MCPServer
@@ -13,13 +14,23 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
 from mcp.shared.subscriptions import ResourceUpdated
 from mcp.shared.uri_template import UriTemplate
-from mcp.types import INVALID_PARAMS, Completion, Prompt, PromptReference, ResourceTemplateReference, ToolAnnotations
+from mcp.types import (
+    INVALID_PARAMS,
+    Completion,
+    ListResourcesResult,
+    ListToolsResult,
+    Prompt,
+    PromptReference,
+    ResourceTemplateReference,
+    ToolAnnotations,
+)
 
 import mtu_mcp
 from mtu_mcp.capabilities import INSTRUCTIONS, capabilities
 from mtu_mcp.capabilities._approval import FREE
 from mtu_mcp.capabilities._spec import Completer, PromptSpec, ResourceSpec, ToolSpec
 from mtu_mcp.errors import Refused
+from mtu_mcp.server import views
 from mtu_mcp.server.edge import after_approval, check_arguments, explained, guard_resource, guard_tool
 from mtu_mcp.server.handoff import Calls
 from mtu_mcp.server.icon import icons
@@ -30,10 +41,18 @@ from mtu_mcp.server.prompts import rendered, shown
 from mtu_mcp.server.schemas import slim
 
 if TYPE_CHECKING:
+    from mcp.server.context import ServerRequestContext
     from mcp.server.mcpserver import Context
     from mcp.shared._stream_protocols import ReadStream, WriteStream
     from mcp.shared.message import SessionMessage
-    from mcp.types import CallToolResult, CompletionArgument, CompletionContext, GetPromptResult, InputRequiredResult
+    from mcp.types import (
+        CallToolResult,
+        CompletionArgument,
+        CompletionContext,
+        GetPromptResult,
+        InputRequiredResult,
+        PaginatedRequestParams,
+    )
     from pydantic import AnyUrl
 
     from mtu_mcp.app import App
@@ -56,6 +75,9 @@ class MtuServer(MCPServer[Any]):
         app: App,
         prompts: Iterable[PromptSpec] = (),
     ) -> None:
+        self.app = app
+        self.latest = views.Latest()
+        resources = [*resources, *views.resources()]
         self._prompts = {spec.name: spec for spec in prompts}
         self._specs = {spec.name: spec for spec in tools}
         self._fixed = {spec.uri: spec for spec in resources if "{" not in spec.uri}
@@ -71,6 +93,7 @@ class MtuServer(MCPServer[Any]):
                 version=mtu_mcp.__version__,
                 tools=[build_tool(spec, ask=_asks(spec, app), calls=calls) for spec in self._specs.values()],
                 middleware=[bound_to(app)],
+                extensions=[views.extension()],
                 log_level=cast("Any", app.settings.log_level),
                 cache_hints={
                     "tools/list": hint,
@@ -80,7 +103,8 @@ class MtuServer(MCPServer[Any]):
                 },
             )
         for spec in (*self._fixed.values(), *(spec for _, spec in self._families)):
-            self.resource(spec.uri, name=_name(spec.uri), title=spec.title, mime_type=spec.mime)(spec.fn)
+            meta = views.meta_of_resource(spec.uri)
+            self.resource(spec.uri, name=_name(spec.uri), title=spec.title, mime_type=spec.mime, meta=meta)(spec.fn)
         self.completion()(self._complete)
 
     async def serve_streams(
@@ -104,7 +128,7 @@ class MtuServer(MCPServer[Any]):
                 raise ToolError(f"There is no tool {name[:80]!r}. The tools are: {', '.join(self._specs)}.")
             check_arguments(spec.fn, set(tool.parameters.get("properties", {})), arguments)
             with calling():
-                return await super().call_tool(name, arguments, context)
+                return self.latest.handed(name, await super().call_tool(name, arguments, context), context)
         except Refused as error:
             raise ToolError(str(error)) from error
         except ToolError as error:
@@ -122,7 +146,22 @@ class MtuServer(MCPServer[Any]):
         del context
         spec, arguments = self._find(str(uri))
         content = await guard_resource(str(uri), lambda: spec.fn(**arguments))
-        return [ReadResourceContents(content=content.data, mime_type=content.mime)]
+        meta = views.meta_of_resource(spec.uri)
+        return [ReadResourceContents(content=content.data, mime_type=content.mime, meta=meta)]
+
+    async def _handle_list_tools(
+        self, ctx: ServerRequestContext[Any, Any], params: PaginatedRequestParams | None
+    ) -> ListToolsResult:
+        listed = await super()._handle_list_tools(ctx, params)
+        return ListToolsResult(tools=views.with_pages(listed.tools)) if client_supports_apps(ctx) else listed
+
+    async def _handle_list_resources(
+        self, ctx: ServerRequestContext[Any, Any], params: PaginatedRequestParams | None
+    ) -> ListResourcesResult:
+        listed = await super()._handle_list_resources(ctx, params)
+        if client_supports_apps(ctx):
+            return listed
+        return ListResourcesResult(resources=views.without_pages(listed.resources))
 
     async def list_prompts(self) -> list[Prompt]:
         """List the prompts whose tools are listed."""
@@ -232,4 +271,11 @@ def _annotations(spec: ToolSpec) -> ToolAnnotations:
 
 
 def _name(uri: str) -> str:
-    return uri.removeprefix("mtu://").replace("/{", "-").replace("{", "").replace("+", "").replace("}", "")
+    return (
+        uri.removeprefix("mtu://")
+        .removeprefix("ui://mtu-mcp/")
+        .replace("/{", "-")
+        .replace("{", "")
+        .replace("+", "")
+        .replace("}", "")
+    )

@@ -7,6 +7,7 @@ authorization specification asks). The token itself goes no further than this fi
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,7 @@ from starlette.responses import JSONResponse
 from mtu_mcp.errors import MtuError
 from mtu_mcp.server.auth import verifier_of
 from mtu_mcp.server.limits import SESSION, bind_gate, gates_of
+from mtu_mcp.server.site import is_site
 from mtu_mcp.settings import Settings, variable
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 METADATA: Final = "/.well-known/oauth-protected-resource"
 RETRY_SECONDS: Final = 30
+CHALLENGE: Final = 'Basic realm="mtu-mcp: the password is your token", charset="UTF-8"'
 
 
 class Door:
@@ -76,7 +79,7 @@ class Door:
             await self._check(self._verifier, scope, receive, send)
 
     async def _check(self, verifier: Verifier, scope: Scope, receive: Receive, send: Send) -> None:
-        token = _bearer(scope)
+        token = _bearer(scope) or _password(scope)
         try:
             found = await verifier.verify(token) if token else None
         except MtuError as error:
@@ -119,6 +122,8 @@ class Door:
             else "A token is needed: send the header Authorization: Bearer TOKEN."
         )
         challenge = f"Bearer {', '.join(said)}" if said else "Bearer"
+        if is_site(scope["path"]):
+            challenge = CHALLENGE
         return _refusal(401, "invalid_token" if given else "unauthorized", text, {"WWW-Authenticate": challenge})
 
     async def _tell(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -157,6 +162,18 @@ def _bearer(scope: Scope) -> str:
     given = Headers(scope=scope).getlist("authorization")
     scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
     return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _password(scope: Scope) -> str:
+    """The token as a browser sends it for a page for people: as the password, with any name (RFC 7617)."""
+    given = Headers(scope=scope).getlist("authorization")
+    scheme, _, coded = given[0].partition(" ") if len(given) == 1 and is_site(scope["path"]) else ("", "", "")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(coded.strip(), validate=True).decode("utf-8").partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def _without_token(scope: Scope) -> Scope:

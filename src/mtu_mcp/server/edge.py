@@ -127,6 +127,8 @@ def redacted(result: CallToolResult) -> CallToolResult:
             block.resource.text = hide_key(block.resource.text)
     if result.structured_content is not None:
         result.structured_content = _hide_in(result.structured_content)
+    if result.meta is not None:
+        result.meta = _hide_in(result.meta)
     return result
 
 

@@ -57,6 +57,8 @@ def security(host: str, names: Iterable[str] = ()) -> TransportSecuritySettings:
 def build_http_app(server: MtuServer, settings: Settings, host: str = LOOPBACK[0]) -> Starlette:
     """Return the ASGI application that serves both HTTP transports."""
     guard = security(host, settings.allowed_hosts)
+    from mtu_mcp.server.site import site_routes
+
     modern = server.streamable_http_app(
         host=host, transport_security=guard, max_request_body_size=settings.request_bytes
     )
@@ -67,7 +69,8 @@ def build_http_app(server: MtuServer, settings: Settings, host: str = LOOPBACK[0
         async with server.session_manager.run():
             yield
 
-    return _behind_a_door([*modern.routes, *older.routes], settings, guard, lifespan)
+    routes = [*modern.routes, *older.routes, *site_routes(server, guard)]
+    return _behind_a_door(routes, settings, guard, lifespan)
 
 
 def build_sse_app(server: MtuServer, settings: Settings, host: str = LOOPBACK[0]) -> Starlette:
