@@ -87,6 +87,14 @@ CASES = [
     ),
     (422, '{"detail":[{"loc":["body","messages"],"msg":"field required","type":"missing"}]}', Rejected),
     (400, '[{"error":{"code":400,"message":"API key not valid","status":"INVALID_ARGUMENT"}}]', NotAuthorized),
+    (
+        400,
+        openai("Budget has been exceeded! Current cost: 1.2, Max budget: 1.0", "budget_exceeded", "400"),
+        QuotaExhausted,
+    ),
+    # llama.cpp, its server's paths
+    (404, openai("File Not Found", "not_found_error", 404), NotOffered),
+    (503, openai("Loading model", "unavailable_error", 503), UpstreamFailure),
     # no words at all, or the words of something in between
     (404, "", NotOffered),
     (405, "", NotOffered),
@@ -183,6 +191,21 @@ async def test_the_key_is_struck_from_quotes():
     error = await failure(json_body(openai("Incorrect API key provided: sk-secret-key"), 401))
     assert "sk-secret-key" not in str(error)
     assert "***" in str(error)
+
+
+async def test_what_a_relay_finds_too_large_is_to_be_sent_smaller():
+    """RFC 9110, 15.5.14; nginx answers so with a page that says nothing of what to do."""
+    page = b"<html><head><title>413 Request Entity Too Large</title></head></html>"
+    error = await failure(Scripted(413, {}, (page,)))
+    assert type(error) is Rejected
+    assert error.advice == "It is too large: send a smaller file, or less text."
+
+
+async def test_a_file_that_is_missing_is_no_missing_endpoint():
+    """llama.cpp has the same words for a path that others have for a file."""
+    gateway, _, _ = open_gateway(json_body(openai("File Not Found", "not_found_error", 404), 404))
+    with pytest.raises(Rejected):
+        await gateway.retrieve_file("file-1")
 
 
 async def test_a_redirect_is_not_followed_and_says_where_it_led():

@@ -101,6 +101,7 @@ EXPECTED = {
     "emoji-cut-in-two-escapes": answer("ok 😀!"),
     "byte-order-mark": answer("marked"),
     "content-in-parts": answer("in parts"),
+    "thoughts-in-parts": answer("42", reasoning="let me see"),
     "responses-web-search": answer("Paris 是首都.", **FRANCE),
     "responses-empty-output-at-the-end": answer("Paris 是首都.", **FRANCE),
     "responses-cut": Expected({"text": "Paris 是首都.", "finish": "", "cut": ENDED, **FRANCE}),

@@ -185,6 +185,8 @@ class ChatAssembler(Assembler):
     def _delta(self, index: int, delta: Mapping[str, Any]) -> None:
         kind = delta.get("type")
         words = content(delta.get("content")) if delta.get("content") else ""
+        for part in sequence(delta.get("content")):  # Mistral's thoughts are parts of the content
+            self._reasoning.add(content(mapping(part).get("thinking")))
         if kind == "think":
             self._think(delta, words)
         elif kind == "error":

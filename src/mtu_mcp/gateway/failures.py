@@ -35,6 +35,7 @@ _FILTERED: Final = re.compile(
 _QUOTA: Final = re.compile(
     r"insufficient_(user_)?(quota|balance|credit)|arrearage|pre_consume_token_quota_failed|billing_|quota_exceeded"
     r"|quota_exhausted|balance_not_enough|out_of_credits|payment_required|account_overdue"
+    r"|budget_?exceeded|exceeded_?budget"
 )
 _NO_MODEL: Final = re.compile(
     r"model_?not_?(found|exist|supported)|get_channel_failed|no_available_key|invalid_model|unknown_model"
@@ -59,6 +60,8 @@ _LACKING_WORDS: Final = re.compile(
     r"|unknown request url|^resource not found|method not allowed|^no static resource",
     re.IGNORECASE,
 )
+# llama.cpp's words for a path it does not have, in its own capitals: a file that is missing is told otherwise.
+_NO_PATH: Final = "File Not Found"
 _INVALID_WORDS: Final = re.compile(
     r"\bis required\b|\bare required\b|\bis invalid$|^invalid |must (be|contain) ", re.IGNORECASE
 )
@@ -203,6 +206,8 @@ def _error(
     advice = _ADVICE.get(kind, "")
     if kind is Overloaded and wait:
         advice = f"Try again in {wait:.0f} s."
+    if kind is Rejected and status == 413:
+        advice = "It is too large: send a smaller file, or less text."
     if complaint.page and kind in (UpstreamFailure, NotAuthorized):
         advice = "Something before the gateway answered; try again, and check MTU_BASE_URL if it stays so."
     code = shortened(asked.struck(complaint.code), 100)
@@ -235,7 +240,8 @@ def _by_status(
     if status in fixed:
         return fixed[status]
     if status == 404:
-        if complaint.page or not complaint or _LACKING_WORDS.search(words):
+        no_path = words == _NO_PATH and not asked.endpoint.startswith("files")
+        if complaint.page or not complaint or no_path or _LACKING_WORDS.search(words):
             return NotOffered
         return UnknownModel if asked.endpoint.startswith("models/") else Rejected
     if 400 <= status < 500:

@@ -7,9 +7,12 @@ Chat completions count `prompt_tokens` and `completion_tokens`, images and Respo
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from mtu_mcp.gateway.shapes import mapping, number, text, whole
+
+_MOST: Final = 10**12
+"""No call uses as many tokens; a larger number is no count, and would not fit where sums are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,8 @@ def _sum(name: str, *usages: Usage) -> Any:
 
 def _count(body: Mapping[str, Any], *names: str) -> int | None:
     """The first of the names that counts something; zero when one says zero; None when all are silent."""
-    found = [max(0, count) for name in names if (count := whole(body.get(name))) is not None]
+    read = (whole(number(value) if isinstance(value := body.get(name), str) else value) for name in names)
+    found = [max(0, count) for count in read if count is not None and count <= _MOST]
     return next((count for count in found if count), 0) if found else None
 
 
