@@ -1,7 +1,9 @@
 """`list_models` and the resources beside it: what there is, what it can do and costs."""
 
 import json
-from typing import Any
+from datetime import UTC, date, datetime
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from mcp import MCPError
@@ -9,6 +11,9 @@ from mcp.types import ResourceTemplateReference
 
 from capabilities.material import answered, call, refused
 from connections import MEMORY, connect, text_of
+from mtu_mcp.app import App
+from mtu_mcp.capabilities._upstream import asking
+from mtu_mcp.errors import UnknownModel
 from mtu_mcp.sandbox import Options, Sandbox
 
 ONE_GATEWAY = True
@@ -108,3 +113,27 @@ async def test_model_names_complete(environ: Environ) -> None:
     async with connect(MEMORY, environ) as client:
         given = await client.complete(template, {"name": "model", "value": "OMNI-FLASH"})
     assert "qwen3-omni-flash" in given.completion.values
+
+
+async def test_a_model_its_maker_took_away_is_said_to_be_so(environ: Environ) -> None:
+    """Our promise: the truth; OpenAI retired dall-e-2 on 2026-05-12, and a gateway may serve it longer."""
+    async with connect(MEMORY, environ) as client:
+        said = await answered(client, "list_models", name="dall-e-2")
+    gone = datetime.now(UTC).date() >= date(2026, 5, 12)
+    assert ("retired by its maker 2026-05-12" if gone else "retires 2026-05-12") in said
+
+
+async def test_a_model_that_is_listed_and_not_served_is_not_named_as_its_own_cure() -> None:
+    """New API lists a model whose channel is off, and answers 503."""
+
+    class Listing:
+        async def nearest(self, name: str, capability: str | None = None) -> tuple[str, ...]:
+            del capability
+            return (name, "qwen-omni-turbo")
+
+    app = cast("App", SimpleNamespace(catalogue=Listing(), missing={}))
+    with pytest.raises(UnknownModel) as caught:
+        async with asking(app, "chat/completions", "qwen3-omni-flash", "omni"):
+            raise UnknownModel("The gateway does not have the model.", advice="Choose another.")
+    assert "Nearest names: qwen-omni-turbo." in caught.value.advice
+    assert "in the gateway's list all the same" in caught.value.advice

@@ -112,6 +112,8 @@ async def test_a_gateway_without_any_engine_is_told_in_one_answer(environ: Envir
             said = await refused(client, "web_search", query=TEA)
     assert said.startswith("This gateway offers none of the search engines.")
     assert all(engine in said for engine in ("openai", "qwen", "jina", "baidu"))
+    assert "is missing); qwen: the gateway" in said
+    assert said.endswith("baidu: This gateway does not offer ai_search/web_search (it answered 404).")
 
 
 async def test_auto_does_not_go_on_after_an_error_that_may_have_cost(environ: Environ, gateway: Sandbox) -> None:

@@ -132,11 +132,13 @@ async def _first_offered(app: App, query: Query, notes: list[str]) -> Found:
             failures.append(f"{engine}: {error.message}")
             continue
         if failures:
-            notes.append(f"Searched with {engine}; not offered here: {'; '.join(failures)}"[:600])
+            notes.append(f"Searched with {engine}; not offered here: {_list(failures)}")
         return found
-    raise NotOffered(
-        "This gateway offers none of the search engines.", advice=" ".join(failures)[:600] or "Ask its operator."
-    )
+    raise NotOffered("This gateway offers none of the search engines.", advice=_list(failures) or "Ask its operator.")
+
+
+def _list(failures: list[str]) -> str:
+    return "; ".join(failure.rstrip(".") for failure in failures)[:600] + "." if failures else ""
 
 
 async def _why_not(app: App, engine: str) -> str:

@@ -74,7 +74,10 @@ async def asking(app: App, endpoint: str, model: str, capability: Capability) ->
         app.missing.pop(endpoint, None)
     except UnknownModel as error:
         names = await _nearest(app, model, capability)
-        advice = f"Nearest names: {', '.join(names)}." if names else "list_models shows what there is."
+        others = [name for name in names if name != model]
+        advice = f"Nearest names: {', '.join(others)}." if others else "Name one that list_models shows as `model`."
+        if model in names:
+            advice = f"It is in the gateway's list all the same: try later, or another model. {advice}"
         raise UnknownModel(
             error.message, advice=advice, status=error.status, code=error.code, request_id=error.request_id
         ) from error

@@ -16,6 +16,7 @@ from mtu_mcp.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
     from mtu_mcp.catalogue import Entry
 
@@ -38,7 +39,8 @@ async def list_models(
     answer = Answer(app)
     answer.note(offer.note)
     default = (await app.catalogue.choose(can)).model if can else None
-    answer.say("\n".join(_row(entry) for entry in wanted[:SHOWN]) or "No model fits.")
+    today = app.catalogue.today()
+    answer.say("\n".join(_row(entry, today) for entry in wanted[:SHOWN]) or "No model fits.")
     if len(wanted) > SHOWN:
         answer.note(f"Shown: {SHOWN} of {len(wanted)}; narrow it with `can` or `name`.")
     if default:
@@ -47,8 +49,10 @@ async def list_models(
     return answer.finish({"models": rows, "total": len(wanted), "live": offer.live, "default": default})
 
 
-def _row(entry: Entry) -> str:
+def _row(entry: Entry, today: date) -> str:
     facts = _facts(entry)
+    if entry.retired(today):
+        facts["retired by its maker"] = facts.pop("retires")
     parts = [f"{key.replace('_', ' ')} {_words(value)}" for key, value in facts.items() if key != "name"]
     return f"- {entry.name}" + (f": {'; '.join(parts)}" if parts else "")
 

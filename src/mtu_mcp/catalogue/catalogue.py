@@ -77,7 +77,7 @@ class Catalogue:
         self._fetch = fetch
         self._clock = clock
         self._keep = keep
-        self._today = today
+        self.today = today
         self._given_facts = facts
         self._lock = anyio.Lock()
         self._offer: Offer | None = None
@@ -130,12 +130,12 @@ class Catalogue:
         if not offer.live and capability == "chat" and (first := self.facts.alias(alias)):
             why = f"it is the first of the list for {alias}, and the gateway's list could not be read"
             return Choice(first[0], why, expected=False, asked=alias)
-        return aliases.resolve(self.facts, capability, alias, await self.entries(), self._today())
+        return aliases.resolve(self.facts, capability, alias, await self.entries(), self.today())
 
     async def _ordinary(self, capability: Capability) -> Choice:
         """The model for a thing when nobody named one."""
         offer = await self.offered()
-        today = self._today()
+        today = self.today()
         if offer.live and (found := choices.choose_offered(self.facts, capability, offer.names, today)):
             return found
         preferred = choices.preferred(self.facts, capability, today)
@@ -146,7 +146,7 @@ class Catalogue:
     async def makers_best(self, count: int) -> tuple[str, ...]:
         """The best chat model of each of so many makers, by the preference list and what the gateway offers."""
         offer = await self.offered()
-        today = self._today()
+        today = self.today()
         found: dict[str, str] = {}
         for name in choices.preferred(self.facts, "chat", today):
             model = choices.first_offered([name], offer.names)
@@ -220,7 +220,7 @@ class Catalogue:
     def _stand_in(self, error: MtuError) -> Offer:
         if self._offer is not None and self._offer.live:
             return replace(self._offer, note=f"This list is older; the gateway's could not be read again: {error}")
-        today = self._today()
+        today = self.today()
         current = tuple(name for name in self.facts.names if not self.facts.entry(name).retired(today))
         return Offer(current, False, f"These are the models this version knows; the gateway's list failed: {error}")
 
