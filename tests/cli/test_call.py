@@ -11,7 +11,7 @@ import pytest
 from mtu_mcp.sandbox import Sandbox
 from processes import PATIENCE, environment, run
 
-TOOLS = ["chat", "understand", "generate_image", "transcribe", "web_search", "list_models"]
+TOOLS = ["chat", "understand", "generate_image", "transcribe", "web_search", "list_models", "get_job"]
 
 
 def asked(gateway: Sandbox) -> dict[str, object]:
@@ -167,6 +167,15 @@ def test_the_sandbox_flag_needs_neither_key_nor_network(environ: dict[str, str])
     done = run(environ, "call", "--sandbox", "chat", "prompt=Repeat: good morning")
     assert done.returncode == 0, done.stderr
     assert "good morning" in done.stdout
+
+
+def test_what_the_sandbox_pretends_to_cost_is_in_no_account(environ: dict[str, str]) -> None:
+    """Our promise: the sums and caps are about money."""
+    asked = ("call", "--sandbox", "chat", "prompt=My name is Ada.", "model=qwen-omni-turbo", "conversation=try")
+    assert run(environ, *asked).returncode == 0
+    assert "0 calls" in run(environ, "usage").stdout
+    again = run(environ, "call", "--sandbox", "chat", "prompt=What is my name?", "conversation=try")
+    assert "Ada" in again.stdout
 
 
 def test_a_setting_that_is_wrong_is_named_on_stderr(environ: dict[str, str]) -> None:

@@ -99,7 +99,16 @@ def environment(sandbox: bool) -> Generator[Mapping[str, str]]:
     with Sandbox() as gateway:
         # A key set for the real gateway is not shown to the stand-in, and a search address must not leave the machine.
         kept = {name: value for name, value in os.environ.items() if name not in ("MTU_SEARCH_URL", "MTU_PROXY")}
-        yield {**kept, "MTU_BASE_URL": gateway.base_url, "MTU_API_KEY": "sk-sandbox"}
+        own = {"MTU_BASE_URL": gateway.base_url, "MTU_API_KEY": "sk-sandbox", "MTU_DATABASE_URL": _own_database()}
+        yield {**kept, **own}
+
+
+def _own_database() -> str:
+    """Beside the real one: what the stand-in pretends to cost belongs neither to the sums nor under the caps."""
+    from mtu_mcp.settings import Settings
+
+    real = Settings.read(os.environ).database_path
+    return str(real.with_name(f"{real.stem}-sandbox{real.suffix}"))
 
 
 def settings_from(environ: Mapping[str, str]) -> Settings:
