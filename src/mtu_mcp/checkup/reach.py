@@ -50,7 +50,9 @@ async def models(app: App) -> tuple[list[Finding], bool]:
     except UpstreamError as error:
         if error.status is None:
             return [failed("connection", error)], False
-        return [_connected(way, started), _unlisted(app, error)], not isinstance(error, NotAuthorized | NotOffered | QuotaExhausted)
+        return [_connected(way, started), _unlisted(app, error)], not isinstance(
+            error, NotAuthorized | NotOffered | QuotaExhausted
+        )
     except MtuError as error:
         return [failed("connection", error)], False
     if not listed:
