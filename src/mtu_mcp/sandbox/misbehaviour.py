@@ -24,7 +24,7 @@ _SLOWEST = 1.0
 _HTML = "text/html; charset=utf-8"
 
 
-class Broken(Exception):  # noqa: N818 - an end, not an accident
+class Broken(Exception):
     """The fault has ended the answer; nothing more may be sent."""
 
 

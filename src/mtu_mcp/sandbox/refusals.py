@@ -17,7 +17,7 @@ DIALECTS: tuple[Dialect, ...] = ("openai", "new-api", "dashscope")
 _INVALID = "invalid_request_error"
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer, not an accident
+class Refusal(Exception):
     """An answer that says no: an HTTP status with OpenAI's error object.
 
     `headers` are added to the reply (for example `Retry-After`). `code` and `param` are null when absent.
