@@ -4,6 +4,7 @@ Examples come from a fixed seed, so a run finds what the last one found; what is
 """
 
 import math
+import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import anyio
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from hypothesis.configuration import set_hypothesis_home_dir
 from mcp import Client
 
 from capabilities.material import BROKE, answered, call, mask, sound
@@ -25,6 +27,8 @@ from mtu_mcp.server.assembly import build_server, build_tool
 from mtu_mcp.settings import Settings
 
 ONE_GATEWAY = True
+# What hypothesis notes about our sources belongs to no checkout.
+set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "hypothesis-of-mtu-mcp")
 
 SPECS: dict[str, ToolSpec] = {tool.name: tool for capability in capabilities() for tool in capability.tools}
 EXAMPLES = 50

@@ -181,19 +181,19 @@ def test_compressed_recordings_are_cut(form, codec, tmp_path):
         assert start == pytest.approx(first, abs=0.15)
 
 
-def encoded(form, codec, *, film=False):
+def encoded(form, codec, *, film=False, rate=48000):
     """The talk in another format, with a moving picture beside it for a film."""
     assert AV is not None
     out = io.BytesIO()
     with AV.open(out, "w", format=form) as container:
         picture = container.add_stream("mpeg4", rate=10) if film else None
-        stream = container.add_stream(codec, rate=48000, layout="mono")
+        stream = container.add_stream(codec, rate=rate, layout="mono")
         if picture is not None:
             picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
             for _ in range(20):
                 container.mux(picture.encode(AV.VideoFrame(64, 48, "yuv420p")))
             container.mux(picture.encode(None))
-        resampler = AV.AudioResampler(format=stream.codec_context.format, layout="mono", rate=48000)
+        resampler = AV.AudioResampler(format=stream.codec_context.format, layout="mono", rate=rate)
         pcm = bursts(TALK)
         for at in range(0, len(pcm), 1600):
             block = pcm[at : at + 1600]
@@ -243,6 +243,14 @@ def test_damage_inside_a_recording_does_not_end_it(tmp_path):
     data[middle : middle + 400] = bytes(400)
     found = pieces(bytes(data), tmp_path, AV, name="talk.mp3")
     assert found[-1].end == pytest.approx(sum(TALK), abs=1.0)
+
+
+@needs_av
+def test_a_recording_that_changes_its_rate_half_way_is_cut_whole(tmp_path):
+    """Podcasts are glued together from MP3 files; a fuzzer found it first."""
+    glued = encoded("mp3", "libmp3lame") + encoded("mp3", "libmp3lame", rate=24000)
+    found = pieces(glued, tmp_path, AV, name="talk.mp3")
+    assert found[-1].end == pytest.approx(2 * sum(TALK), abs=0.5)
 
 
 @needs_av

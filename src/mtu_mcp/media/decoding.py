@@ -5,6 +5,7 @@ stretch that the next cut is looked for in is held, two megabytes. The container
 found to be and never FFmpeg's own guess: some formats are lists of other files and addresses to open.
 """
 
+import errno
 import sys
 from array import array
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ BIT_RATE: Final = 64_000
 """Bits a second of a piece: speech of one channel loses nothing that can be heard; 20 minutes are 9.6 MB."""
 MOST_SECONDS: Final = 24 * 3600
 _WIDTH: Final = 2
+_FULL: Final = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _GAP: Final = (0.5, 600.0)
 """Seconds that may be missing between two packets: fewer are rounding, more are a broken clock."""
 
@@ -99,8 +101,8 @@ def cut_decoded(av: Any, stream: BinaryIO, mime: str, name: str, folder: Path, l
         if not pieces.seconds:
             raise BadInput(f"There is no sound in {quote(name)}.", advice="Give a recording, or a video with sound.")
         yield from pieces.finish()
-    except av.FFmpegError as error:
-        if isinstance(error, OSError) and error.filename is None and error.errno in (28, 122):
+    except (av.FFmpegError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in _FULL:
             raise
         raise BadInput(
             f"{quote(name)} cannot be decoded ({str(error)[:200]}).", advice="Convert it to MP3 or WAV, or check it."
@@ -115,21 +117,50 @@ def _decoded(av: Any, stream: BinaryIO, mime: str) -> Iterator[bytes]:
         if not container.streams.audio:
             return
         track = container.streams.audio[0]
-        resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
+        sound = _Resampled(av)
         begin: float | None = None
-        done = 0
         for packet in container.demux(track):
             for frame in _frames(av, packet):
-                begin = frame.time if begin is None else begin
-                missing = (frame.time or 0.0) - (begin or 0.0) - done / RATE if frame.time is not None else 0.0
-                if _GAP[0] < missing < _GAP[1]:
-                    blank = int(missing * RATE)
-                    done += blank
-                    yield bytes(blank * _WIDTH)
-                for part in resampler.resample(frame):
-                    done += part.samples
-                    yield bytes(part.planes[0])[: part.samples * _WIDTH]
-        for part in resampler.resample(None):
+                if frame.time is not None:
+                    begin = frame.time if begin is None else begin
+                    missing = frame.time - begin - sound.done / RATE
+                    if _GAP[0] < missing < _GAP[1]:
+                        yield sound.blank(int(missing * RATE))
+                yield from sound.of(frame)
+        yield from sound.rest()
+
+
+class _Resampled:
+    """Frames of any shape as 16-bit samples of one channel; joined files change their shape half-way."""
+
+    def __init__(self, av: Any) -> None:
+        self._av = av
+        self._shape: tuple[str, str, int] | None = None
+        self._resampler: Any = None
+        self.done = 0
+
+    def of(self, frame: Any) -> Iterator[bytes]:
+        """The samples of a frame."""
+        shape = frame.format.name, frame.layout.name, frame.sample_rate
+        if shape != self._shape:
+            yield from self.rest()
+            self._shape = shape
+            self._resampler = self._av.AudioResampler(format="s16", layout="mono", rate=RATE)
+        yield from self._samples(self._resampler.resample(frame))
+
+    def rest(self) -> Iterator[bytes]:
+        """What the resampler still holds."""
+        if self._resampler is not None:
+            yield from self._samples(self._resampler.resample(None))
+
+    def blank(self, samples: int) -> bytes:
+        """Silence."""
+        self.done += samples
+        return bytes(samples * _WIDTH)
+
+    def _samples(self, parts: list[Any]) -> Iterator[bytes]:
+        for part in parts:
+            self.done += part.samples
             yield bytes(part.planes[0])[: part.samples * _WIDTH]
 
 
