@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,14 @@ def run(arguments: argparse.Namespace) -> int:
     return _list(found, arguments.tool) if isinstance(found, dict) else _show(found, arguments.json)
 
 
+def _own_folders() -> list[Path]:
+    """The working folder and the home folder, where there is one: some containers run as a user without any."""
+    folders = [Path.cwd()]
+    with suppress(RuntimeError):
+        folders.append(Path.home())
+    return folders
+
+
 async def _call(
     settings: Settings, tool: str | None, given: Mapping[str, Sequence[str]]
 ) -> CallToolResult | dict[str, Tool] | ValueError:
@@ -54,7 +63,7 @@ async def _call(
     from mtu_mcp.server.assembly import build_server
 
     # Whoever types a path in a shell may read it: the working folder and the home folder are this call's roots.
-    here = naming(Path.cwd(), Path.home())
+    here = naming(*_own_folders())
     async with (
         open_app(settings) as app,
         Client(build_server(app), list_roots_callback=here, client_info=shell()) as client,

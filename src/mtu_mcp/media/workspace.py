@@ -114,7 +114,7 @@ class Workspace:
         elif "://" in text[:20]:
             raise BadInput(f"{names.quote(text)} is not a path.", advice="Name a file by its path or a file: URI.")
         if text == "~" or text.startswith(("~/", "~\\")):
-            text = str(self._home or Path.home()) + text[1:]
+            text = str(self._home or _home(text)) + text[1:]
         if not self._windows:
             if names.looks_windows(text):
                 raise BadInput(f"{names.quote(text)} is a Windows path; this server runs elsewhere.")
@@ -238,6 +238,13 @@ class Workspace:
 
 class _Outside(PathNotAllowed):
     """Not in any allowed folder, as opposed to there but no regular file."""
+
+
+def _home(text: str) -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise BadInput(f"{names.quote(text)}: there is no home folder here.", advice="Write the whole path.") from error
 
 
 def _require_regular(status: os.stat_result, text: str) -> None:
