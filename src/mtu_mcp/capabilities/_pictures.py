@@ -37,6 +37,8 @@ async def keep_picture(app: App, answer: Answer, data: bytes, title: str, about:
     kind = kind_of(data)
     figures = await measure(Media(title, kind, len(data), data=data))
     size = f" ({figures.width}x{figures.height})" if figures.dimensions else ""
+    if kind.family != "image":
+        answer.note(f"What came is {kind.mime}: what the gateway sent is no picture.")
     saved: Saved | None = None
     try:
         if app.settings.read_only:

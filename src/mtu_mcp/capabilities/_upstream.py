@@ -75,7 +75,11 @@ async def asking(app: App, endpoint: str, model: str, capability: Capability) ->
     except UnknownModel as error:
         names = await _nearest(app, model, capability)
         others = [name for name in names if name != model]
-        advice = f"Nearest names: {', '.join(others)}." if others else "Name one that list_models shows as `model`."
+        advice = (
+            f"Nearest names: {', '.join(others)}."
+            if others
+            else "list_models shows what there is; name one as `model`."
+        )
         if model in names:
             advice = f"It is in the gateway's list all the same: try later, or another model. {advice}"
         raise UnknownModel(

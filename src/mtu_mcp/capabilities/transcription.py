@@ -151,8 +151,9 @@ def _fields(language: str | None, hint: str | None, speakers: bool, to_english: 
 async def _show(app: App, answer: Answer, found: Outcome, output: Format, media: Media, model: str) -> None:
     transcript = found.transcript
     text, extension = render(transcript, output)
-    if output in ("srt", "vtt") and extension == "txt":
-        answer.note(f"{model} gave no times, so this is the plain text. A model such as whisper-1 gives them.")
+    if output != "text" and extension == "txt" and not transcript.segments:
+        other = "" if "whisper-1" in model else " A model such as whisper-1 gives them."
+        answer.note(f"{model} gave no times, so this is the plain text.{other}")
     if not text.strip():
         answer.say("No speech was found.")
         return
