@@ -191,6 +191,15 @@ def test_nothing_like_it_means_no_suggestion():
     """Our promise: a suggestion is worth reading."""
     assert nearest("zzzzzzzz", shipped().names) == ()
     assert nearest("", shipped().names) == ()
+
+
+def test_a_part_of_a_long_name_finds_it():
+    """Our promise: whoever serves one model under its full name need not have it typed in full."""
+    served = ("Qwen/Qwen2.5-VL-72B-Instruct-AWQ", "/models/gemma-3-4b-it.Q4_K_M.gguf", "o1")
+    assert nearest("qwen2.5", served) == served[:1]
+    assert nearest("gemma-3", served) == served[1:2]
+    assert nearest("gpt-4o", ("gpt-4o-mini", "openai/gpt-40"))[0] == "openai/gpt-40"
+    assert nearest("gpt-9", served) == ()
     assert nearest("---", shipped().names) == ()
     assert nearest("x" * 100_000, shipped().names) == ()
 

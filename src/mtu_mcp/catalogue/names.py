@@ -13,6 +13,8 @@ NEAREST: Final = 3
 # Longer than any model's name; what comes from outside must not make matching slow.
 LENGTH: Final = 120
 CUTOFF: Final = 0.6
+SHORTEST: Final = 4
+"""Letters that mean a name they are only a part of, as "qwen2.5" does `Qwen/Qwen2.5-7B-Instruct`."""
 
 # -2025-04-14, -20250514, -0919, -latest, @20241022, and a channel after a colon as in :free
 _SNAPSHOT: Final = re.compile(r"(-\d{4}-\d{2}-\d{2}|-\d{8}|-\d{4}|-latest|@[\w.-]+|:[\w.-]+)$")
@@ -34,7 +36,7 @@ def nearest(name: str, known: Iterable[str], limit: int = NEAREST) -> tuple[str,
     """The known names most like a name, best first; empty when none is like it.
 
     Vendor prefixes, case, blanks and punctuation do not count, so "qwen omni turbo" finds `qwen-omni-turbo` and
-    "gpt4o" finds `gpt-4o`.
+    "gpt4o" finds `gpt-4o`. A part of a name finds it as well, behind those that are like it as a whole.
     """
     import difflib
 
@@ -46,6 +48,9 @@ def nearest(name: str, known: Iterable[str], limit: int = NEAREST) -> tuple[str,
     scored: list[tuple[float, int, str]] = []
     for candidate in dict.fromkeys(known):
         letters = _letters(candidate)
+        if len(wanted) >= SHORTEST and wanted in letters:
+            scored.append((-max(CUTOFF, len(wanted) / len(letters)), len(candidate), candidate))
+            continue
         matcher.set_seq1(letters)
         if matcher.real_quick_ratio() < CUTOFF or matcher.quick_ratio() < CUTOFF:
             continue
