@@ -44,7 +44,7 @@ def _roots(ctx: Context, file: str | None) -> ListRoots | None:
 
 async def manage_files(
     action: Action,
-    file: Annotated[str | None, Field(description="To upload: path, URL or mtu://media/… link.")] = None,
+    file: Annotated[str | None, Field(description="To upload: path, URL or mtu://media/ link.")] = None,
     file_id: Annotated[str | None, Field(description="To read or delete; to list: those after it.")] = None,
     purpose: Annotated[
         str | None, Field(description="user_data, file-extract, batch, fine-tune, ...; also filters the list.")

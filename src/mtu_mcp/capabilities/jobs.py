@@ -111,6 +111,6 @@ async def _complete_job(typed: str, given: Mapping[str, str]) -> list[str]:
 
 
 CAPABILITY = Capability(
-    tools=(ToolSpec(get_job, title="Jobs", search_hint="batch status result"),),
+    tools=(ToolSpec(get_job, title="Jobs"),),
     resources=(ResourceSpec("mtu://jobs/{job}", one_job, "One job", complete={"job": _complete_job}),),
 )

@@ -125,7 +125,6 @@ CAPABILITY = Capability(
             title="List models",
             read_only=True,
             idempotent=True,
-            search_hint="prices limits context",
         ),
     ),
     resources=(

@@ -41,7 +41,7 @@ async def understand(
     question: Annotated[str, Field(description="What to find out.", min_length=1)],
     media: Annotated[
         list[str] | None,
-        Field(description="Pictures, or one sound, or one video: paths, URLs, mtu://media/… links."),
+        Field(description="Pictures, or one sound, or one video: paths, URLs, mtu://media/ links."),
     ] = None,
     frames: Annotated[bool, Field(description="The pictures are frames of one video, in order.")] = False,
     model: ModelName = None,
@@ -170,7 +170,7 @@ CAPABILITY = Capability(
         ToolSpec(
             understand,
             title="Understand pictures, sound or video",
-            search_hint="describe image photo audio video OCR",
+            search_hint="describe photo OCR",
         ),
     )
 )

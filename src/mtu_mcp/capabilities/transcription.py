@@ -41,9 +41,9 @@ def _roots(ctx: Context, file: str) -> ListRoots | None:
 
 
 async def transcribe(
-    file: Annotated[str, Field(description="Sound or video: path, URL, data URI or mtu://media/… link.")],
-    output: Annotated[Format, Field(description="segments: lines with times, and speakers if asked.")] = "text",
-    language: Annotated[str | None, Field(description="Code of the language spoken, such as en or zh.")] = None,
+    file: Annotated[str, Field(description="Sound or video: path, URL, data URI or mtu://media/ link.")],
+    output: Annotated[Format, Field(description="segments: lines with times.")] = "text",
+    language: Annotated[str | None, Field(description="Code of the language spoken, as en or zh.")] = None,
     to_english: Annotated[bool, Field(description="Translate to English.")] = False,
     speakers: Annotated[bool, Field(description="Tell the speakers apart.")] = False,
     hint: Annotated[str | None, Field(description="Names and terms to expect.")] = None,

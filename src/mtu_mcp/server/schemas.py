@@ -2,14 +2,15 @@
 
 Pydantic's schema for a signature repeats each name as a `title` and writes an optional value as a union with null.
 Both cost tokens in every conversation of every user, and a union inside array items breaks some clients, so they are
-taken out. Validation still follows the signature: leaving a value out and sending null both mean "not given".
+taken out, and so are defaults that say no more than "not given" (null, false, 0, ""). Validation still follows the
+signature: leaving a value out and sending null both mean "not given".
 """
 
 from typing import Any
 
 
 def slim(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return an input schema without titles, null unions and null defaults, closed to unknown arguments."""
+    """Return an input schema without titles, null unions and empty defaults, closed to unknown arguments."""
     properties = {name: _property(value) for name, value in schema.get("properties", {}).items()}
     slimmed: dict[str, Any] = {"type": "object"}
     if properties:
@@ -24,7 +25,7 @@ def slim(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _property(schema: dict[str, Any]) -> dict[str, Any]:
     schema = {key: value for key, value in schema.items() if key != "title"}
-    if schema.get("default", ...) is None:
+    if not schema.get("default", True):
         del schema["default"]
     arms: list[dict[str, Any]] = [arm for arm in schema.get("anyOf", []) if arm != {"type": "null"}]
     if len(arms) == 1:
