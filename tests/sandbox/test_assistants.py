@@ -90,7 +90,7 @@ def test_a_run_waits_for_the_functions_it_asks_for(beta):
     assert asked.function.arguments == '{"city":"Oslo"}'
     with pytest.raises(openai.BadRequestError, match="Expected tool outputs for call_ids"):
         beta.threads.runs.submit_tool_outputs(
-            run.id, thread_id=run.thread_id, tool_outputs=[{"tool_call_id": "call_x", "output": "?"}]
+            run_id=run.id, thread_id=run.thread_id, tool_outputs=[{"tool_call_id": "call_x", "output": "?"}]
         )
     outputs = [{"tool_call_id": asked.id, "output": "Rain, 7 degrees"}]
     run = beta.threads.runs.submit_tool_outputs(run.id, thread_id=run.thread_id, tool_outputs=outputs)
@@ -164,7 +164,6 @@ def test_files_of_version_one_are_listed_and_taken_away(removed, beta):
     ("body", "words"),
     [
         ({"colour": 1}, "Unknown parameter: 'colour'"),
-        ({"assistant_id": "asst_x", "stream": True}, "Streams of runs are not offered"),
         ({"assistant_id": "asst_x"}, "No assistant found"),
         ({}, "Missing required parameter: 'assistant_id'"),
     ],
@@ -175,3 +174,37 @@ def test_a_run_that_makes_no_sense_is_refused(removed, beta, body, words):
     with client_of(removed) as raw:
         answer = raw.post(f"/v1/threads/{thread.id}/runs", json=body, headers={"openai-beta": "assistants=v2"})
     assert words in answer.json()["error"]["message"]
+
+
+def test_a_run_is_told_as_a_stream(beta):
+    """The API reference of version 2, streaming: the run, its step, the message word by word, then done."""
+    assistant = beta.assistants.create(model="gpt-4o")
+    thread = beta.threads.create(messages=[{"role": "user", "content": "What is 2 + 3?"}])
+    with beta.threads.runs.stream(thread_id=thread.id, assistant_id=assistant.id) as stream:
+        names = [each.event for each in stream]
+        [message] = stream.get_final_messages()
+        run = stream.get_final_run()
+    assert names[:3] == ["thread.run.created", "thread.run.queued", "thread.run.in_progress"]
+    assert names[-3:] == ["thread.message.completed", "thread.run.step.completed", "thread.run.completed"]
+    assert "5" in message.content[0].text.value
+    assert run.usage.total_tokens > 0
+    assert beta.threads.messages.list(thread.id).data[0].content == message.content
+
+
+def test_a_streamed_run_waits_for_a_function_and_goes_on(beta):
+    """The API reference of version 2: the stream ends at requires_action, and submitting outputs opens the next."""
+    assistant = beta.assistants.create(model="gpt-4o", tools=[WEATHER])
+    with beta.threads.create_and_run_stream(
+        assistant_id=assistant.id,
+        thread={"messages": [{"role": "user", "content": "Use get_weather for Rome"}]},
+        tool_choice="required",
+    ) as stream:
+        names = [each.event for each in stream]
+        run = stream.current_run
+    assert names[0] == "thread.created"
+    assert names[-1] == "thread.run.requires_action"
+    [call] = run.required_action.submit_tool_outputs.tool_calls
+    with beta.threads.runs.submit_tool_outputs_stream(
+        run.id, thread_id=run.thread_id, tool_outputs=[{"tool_call_id": call.id, "output": "21 degrees"}]
+    ) as stream:
+        assert [each.event for each in stream][-1] == "thread.run.completed"

@@ -126,13 +126,6 @@ def require_version(request: Request, version: int = 2) -> None:
         raise Refusal(400, msg, code="invalid_beta")
 
 
-def refuse_stream(body: Body) -> None:
-    """Runs are polled here."""
-    if body.get("stream"):
-        msg = "Streams of runs are not offered by the embedded gateway; poll the run."
-        raise Invalid(msg, param="stream", code="unsupported_parameter")
-
-
 def require_files(desk: Desk, attachments: list[Body], path: str) -> None:
     """Refuse attachments of files that are not there."""
     for place, each in enumerate(attachments):

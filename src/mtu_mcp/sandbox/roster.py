@@ -111,6 +111,9 @@ ALIASES = {
     "qwen-omni-turbo-0119": "qwen-omni-turbo-2025-01-19",
     "qwen-plus-latest": "qwen-plus",
     "gpt-4o-2024-08-06": "gpt-4o",
+    "gpt-4o-mini-2024-07-18": "gpt-4o-mini",
+    "gpt-4.1-2025-04-14": "gpt-4.1",
+    "gpt-4.1-mini-2025-04-14": "gpt-4.1-mini",
 }
 """Names that are accepted but not listed."""
 

@@ -1,7 +1,7 @@
 """Runs and their steps, of the Assistants API; served behind the same switch.
 
 A run goes one stage further at each look: queued, in_progress, then requires_action if a function has to be called, else
-completed with the assistant's message. Streams are refused: polling shows the same.
+completed with the assistant's message. A stream takes the same stages at once and tells each.
 """
 
 from typing import Any
@@ -12,14 +12,15 @@ from starlette.routing import Route
 
 from mtu_mcp.sandbox import threads
 from mtu_mcp.sandbox.assistants import find_assistant
-from mtu_mcp.sandbox.assistants_fields import LABELS, OUTPUTS, RUN, THREAD_RUN, refuse_stream, require_version
+from mtu_mcp.sandbox.assistants_fields import LABELS, OUTPUTS, RUN, THREAD_RUN, require_version
 from mtu_mcp.sandbox.bodies import read_checked
 from mtu_mcp.sandbox.conversation import answer, read_talk
 from mtu_mcp.sandbox.desk import SIGNATURE, Desk, desk_of
 from mtu_mcp.sandbox.fields import Table, listing, one_of
 from mtu_mcp.sandbox.paging import PAGES, missing, page, read_nothing, read_query
 from mtu_mcp.sandbox.refusals import Invalid, Refusal
-from mtu_mcp.sandbox.replies import json_reply
+from mtu_mcp.sandbox.replies import json_reply, stream_reply
+from mtu_mcp.sandbox.run_events import tell_run
 from mtu_mcp.sandbox.threads import Thread, add_message, find_thread
 from mtu_mcp.sandbox.tokens import count_text, pieces
 from mtu_mcp.sandbox.tool_choice import pick_calls
@@ -35,7 +36,8 @@ async def create_run(request: Request) -> Response:
     thread = find_thread(request)
     read_query(request, _INCLUDE)
     body = await read_checked(request, RUN)
-    return json_reply(_begin(desk_of(request), thread, body))
+    run = _begin(desk_of(request), thread, body)
+    return _reply(request, thread, run, body, [("thread.run.created", run)])
 
 
 async def create_thread_and_run(request: Request) -> Response:
@@ -43,13 +45,21 @@ async def create_thread_and_run(request: Request) -> Response:
     require_version(request)
     desk = desk_of(request)
     body = await read_checked(request, THREAD_RUN)
-    refuse_stream(body)
     find_assistant(desk, body["assistant_id"])
-    return json_reply(_begin(desk, threads.begin(desk, body.pop("thread", {})), body))
+    thread = threads.begin(desk, body.pop("thread", {}))
+    run = _begin(desk, thread, body)
+    return _reply(request, thread, run, body, [("thread.created", thread.object), ("thread.run.created", run)])
+
+
+def _reply(request: Request, thread: Thread, run: Body, body: Body, first: list[tuple[str, Body]]) -> Response:
+    """The run as it stands, or as a stream of what becomes of it."""
+    if not body.get("stream"):
+        return json_reply(run)
+    desk = desk_of(request)
+    return stream_reply(request, tell_run(thread, run, lambda: _advance(desk, thread, run), first))
 
 
 def _begin(desk: Desk, thread: Thread, body: Body) -> Body:
-    refuse_stream(body)
     assistant = find_assistant(desk, body["assistant_id"])
     if active := thread.active:
         msg = f"Thread {thread.object['id']} already has an active run {active['id']}."
@@ -184,7 +194,6 @@ async def submit_outputs(request: Request) -> Response:
     """Take the answers of all functions the run waits for; it goes on from there."""
     thread, run = _found(request)
     body = await read_checked(request, OUTPUTS)
-    refuse_stream(body)
     if run["status"] != "requires_action":
         raise Refusal(400, f'Runs in status "{run["status"]}" do not accept tool outputs.')
     given = {each["tool_call_id"]: each["output"] for each in body["tool_outputs"]}
@@ -199,7 +208,7 @@ async def submit_outputs(request: Request) -> Response:
     for call in step["step_details"]["tool_calls"]:
         call["function"]["output"] = given[call["id"]]
     run |= {"status": "queued", "required_action": None}
-    return json_reply(run)
+    return _reply(request, thread, run, body, [("thread.run.step.completed", step)])
 
 
 async def list_steps(request: Request) -> Response:
