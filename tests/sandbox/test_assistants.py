@@ -205,6 +205,6 @@ def test_a_streamed_run_waits_for_a_function_and_goes_on(beta):
     assert names[-1] == "thread.run.requires_action"
     [call] = run.required_action.submit_tool_outputs.tool_calls
     with beta.threads.runs.submit_tool_outputs_stream(
-        run.id, thread_id=run.thread_id, tool_outputs=[{"tool_call_id": call.id, "output": "21 degrees"}]
+        run_id=run.id, thread_id=run.thread_id, tool_outputs=[{"tool_call_id": call.id, "output": "21 degrees"}]
     ) as stream:
         assert [each.event for each in stream][-1] == "thread.run.completed"

@@ -30,7 +30,7 @@ def tell_run(thread: Thread, run: Body, advance: Callable[[], None], first: list
     yield event(run, "thread.run.in_progress")
     advance()
     step = thread.steps[run["id"]][-1]
-    begun = step | {"status": "in_progress", "completed_at": None, "usage": None}
+    begun: Body = step | {"status": "in_progress", "completed_at": None, "usage": None}
     for stage in ("created", "in_progress"):
         yield event(begun, f"thread.run.step.{stage}")
     if run["status"] == "requires_action":
@@ -44,7 +44,7 @@ def tell_run(thread: Thread, run: Body, advance: Callable[[], None], first: list
 
 
 def _tell_message(message: Body) -> Iterator[str]:
-    begun = message | {"content": [], "status": "in_progress", "completed_at": None}
+    begun: Body = message | {"content": [], "status": "in_progress", "completed_at": None}
     for stage in ("created", "in_progress"):
         yield event(begun, f"thread.message.{stage}")
     for piece in pieces(message["content"][0]["text"]["value"]):
