@@ -98,7 +98,8 @@ class Settings(BaseModel):
         description="Where pictures, sound and long texts are saved. Default: `media` in the user's data folder.",
     )
     keep_metadata: bool = Field(
-        False, description="Send pictures with their EXIF, GPS and XMP data; they are taken out otherwise."
+        False,
+        description="Send pictures, sound and video with the place, camera and owner noted in them; else taken out.",
     )
     timeout: float = Field(600.0, description="Seconds without a byte from the gateway after which a call fails.")
     max_retries: int = Field(2, description="Retries where nothing was billed: no connection, 429, 503.")

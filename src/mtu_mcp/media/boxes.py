@@ -40,20 +40,24 @@ class _Film:
 
 
 @dataclass(frozen=True, slots=True)
-class _Box:
+class Box:
+    """One box: its name, where its content starts and ends, the bytes of size and name before it."""
+
     name: bytes
     start: int
     end: int
+    header: int = 8
 
 
-class _Boxes:
+class Boxes:
     """Walks boxes, counting them across the whole file."""
 
     def __init__(self, window: Window) -> None:
         self.window = window
         self._left = _MAX_BOXES
 
-    def inside(self, start: int, end: int) -> Iterator[_Box]:
+    def inside(self, start: int, end: int) -> Iterator[Box]:
+        """The boxes of a stretch, in order."""
         while start + 8 <= end and self._left > 0:
             self._left -= 1
             size, name, header = self.window.number(start, 4), self.window.at(start + 4, 4), 8
@@ -63,11 +67,12 @@ class _Boxes:
                 size = end - start
             if size < header:
                 return
-            yield _Box(name, start + header, min(start + size, end))
+            yield Box(name, start + header, min(start + size, end), header)
             start += size
 
-    def first(self, box: _Box, *path: bytes) -> _Box | None:
-        found: _Box | None = box
+    def first(self, box: Box, *path: bytes) -> Box | None:
+        """The first box along a path of names below `box`."""
+        found: Box | None = box
         for name in path:
             if found is None:
                 return None
@@ -77,7 +82,7 @@ class _Boxes:
 
 def read_iso(window: Window) -> Measurement:
     """Seconds, size as shown, sound, video frames; fragmented files are added up fragment by fragment."""
-    boxes = _Boxes(window)
+    boxes = Boxes(window)
     film: _Film | None = None
     for box in boxes.inside(0, window.size):
         if box.name == b"moov" and film is None:
@@ -107,7 +112,7 @@ def _seconds(film: _Film) -> float | None:
     return max(lengths, default=None)
 
 
-def _film(boxes: _Boxes, moov: _Box) -> _Film:
+def _film(boxes: Boxes, moov: Box) -> _Film:
     film = _Film()
     for box in boxes.inside(moov.start, moov.end):
         if box.name == b"mvhd":
@@ -119,7 +124,7 @@ def _film(boxes: _Boxes, moov: _Box) -> _Film:
     return film
 
 
-def _scale_and_duration(window: Window, box: _Box) -> tuple[int, int]:
+def _scale_and_duration(window: Window, box: Box) -> tuple[int, int]:
     """From `mvhd` and `mdhd`, which begin alike; a duration of all ones means unknown."""
     wide = window.number(box.start, 1) == 1
     scale = window.number(box.start + (20 if wide else 12), 4)
@@ -127,7 +132,7 @@ def _scale_and_duration(window: Window, box: _Box) -> tuple[int, int]:
     return scale, 0 if duration in (0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF) else duration
 
 
-def _track(boxes: _Boxes, trak: _Box) -> _Track:
+def _track(boxes: Boxes, trak: Box) -> _Track:
     window, track = boxes.window, _Track()
     if header := boxes.first(trak, b"tkhd"):
         wide = window.number(header.start, 1) == 1
@@ -149,7 +154,7 @@ def _track(boxes: _Boxes, trak: _Box) -> _Track:
     return track
 
 
-def _read_table(boxes: _Boxes, table: _Box, track: _Track) -> None:
+def _read_table(boxes: Boxes, table: Box, track: _Track) -> None:
     window = boxes.window
     for box in boxes.inside(table.start, table.end):
         if box.name in (b"stsz", b"stz2"):
@@ -162,7 +167,7 @@ def _read_table(boxes: _Boxes, table: _Box, track: _Track) -> None:
                 track.width, track.height = window.number(entry + 24, 2), window.number(entry + 26, 2)
 
 
-def _defaults(boxes: _Boxes, mvex: _Box, film: _Film) -> None:
+def _defaults(boxes: Boxes, mvex: Box, film: _Film) -> None:
     for box in boxes.inside(mvex.start, mvex.end):
         if box.name == b"mehd":
             wide = boxes.window.number(box.start, 1) == 1
@@ -174,7 +179,7 @@ def _defaults(boxes: _Boxes, mvex: _Box, film: _Film) -> None:
                     track.default = boxes.window.number(box.start + 12, 4)
 
 
-def _add_fragment(boxes: _Boxes, moof: _Box, film: _Film) -> None:
+def _add_fragment(boxes: Boxes, moof: Box, film: _Film) -> None:
     window = boxes.window
     for part in boxes.inside(moof.start, moof.end):
         header = boxes.first(part, b"tfhd") if part.name == b"traf" else None
@@ -192,7 +197,7 @@ def _add_fragment(boxes: _Boxes, moof: _Box, film: _Film) -> None:
                 _add_run(window, run, track, default)
 
 
-def _add_run(window: Window, run: _Box, track: _Track, default: int) -> None:
+def _add_run(window: Window, run: Box, track: _Track, default: int) -> None:
     flags, count = window.number(run.start + 1, 3), window.number(run.start + 4, 4)
     if not flags & 0x100:
         track.duration += count * default

@@ -74,14 +74,14 @@ def _little(window: Window, offset: int) -> int:
 def read_matroska(window: Window) -> Measurement:
     """MKV and WebM (RFC 9559): Info and Tracks of the first segment, up to the first cluster."""
     found = Measurement(has_sound=False, has_picture=False)
-    for top, start, end in _elements(window, 0, window.size):
+    for top, start, end in elements(window, 0, window.size):
         if top != _SEGMENT:
             continue
-        for name, inner, stop in _elements(window, start, end):
+        for name, inner, stop in elements(window, start, end):
             if name == _INFO:
                 found = replace(found, seconds=_length(window, inner, stop))
             elif name == _TRACKS:
-                for track, first, last in _elements(window, inner, stop):
+                for track, first, last in elements(window, inner, stop):
                     found = _add_track(window, first, last, found) if track == _TRACK else found
             elif name == _CLUSTER:
                 break
@@ -91,7 +91,7 @@ def read_matroska(window: Window) -> Measurement:
 
 def _length(window: Window, start: int, end: int) -> float | None:
     scale, duration = 1_000_000, 0.0
-    for name, inner, stop in _elements(window, start, end):
+    for name, inner, stop in elements(window, start, end):
         if name == 0x2AD7B1:
             scale = window.number(inner, min(stop - inner, 8))
         elif name == 0x4489:
@@ -101,7 +101,7 @@ def _length(window: Window, start: int, end: int) -> float | None:
 
 
 def _add_track(window: Window, start: int, end: int, found: Measurement) -> Measurement:
-    fields = {name: (inner, stop) for name, inner, stop in _elements(window, start, end)}
+    fields = {name: (inner, stop) for name, inner, stop in elements(window, start, end)}
     kind_at = fields.get(0x83)
     kind = window.number(kind_at[0], 1) if kind_at else 0
     if kind == 1 and not found.has_picture:
@@ -111,7 +111,7 @@ def _add_track(window: Window, start: int, end: int, found: Measurement) -> Meas
         inner = fields.get(0xE1)
         rates = [
             _float(window.at(at, min(stop - at, 8)))
-            for name, at, stop in (_elements(window, *inner) if inner else ())
+            for name, at, stop in (elements(window, *inner) if inner else ())
             if name == 0xB5
         ]
         channels = _numbers(window, inner).get(0x9F, 1)
@@ -124,7 +124,7 @@ def _add_track(window: Window, start: int, end: int, found: Measurement) -> Meas
 def _numbers(window: Window, place: tuple[int, int] | None) -> dict[int, int]:
     if place is None:
         return {}
-    return {name: window.number(at, min(stop - at, 8)) for name, at, stop in _elements(window, *place)}
+    return {name: window.number(at, min(stop - at, 8)) for name, at, stop in elements(window, *place)}
 
 
 def _float(raw: bytes) -> float:
@@ -133,7 +133,7 @@ def _float(raw: bytes) -> float:
     return float(struct.unpack(">d", raw)[0]) if len(raw) == 8 else 0.0
 
 
-def _elements(window: Window, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+def elements(window: Window, start: int, end: int) -> Iterator[tuple[int, int, int]]:
     """EBML elements (RFC 8794): id, start and end of the content; an unknown size reaches to the parent's end."""
     for _ in range(_MAX_ELEMENTS):
         name, name_length = _variable(window, start, keep_marker=True)

@@ -31,6 +31,8 @@ _WITHOUT_PICTURE: Final = {
     "video/x-matroska": "mka",
 }
 
+_CLEANED: Final = ("image", "audio", "video")
+
 Download = Callable[[str, int], Awaitable["Fetched"]]
 """Downloads an address: the address and the most bytes to take."""
 
@@ -112,7 +114,7 @@ async def open_reference(
 
     Args:
         text: A path, a `file:`, `data:` or http(s) address, or `mtu://media/NAME`.
-        workspace: The folders this call may read, and whether pictures keep their metadata.
+        workspace: The folders this call may read, and whether what is sent keeps its metadata.
         library: The output folder.
         families: The families accepted, such as `("audio", "video")`.
         max_bytes: The most bytes accepted; checked before reading.
@@ -139,13 +141,13 @@ async def open_reference(
     else:
         media = await anyio.to_thread.run_sync(_file, text, workspace, max_bytes)
     _require_family(media, families)
-    if media.kind.family == "image" and not media.url and not workspace.keep_metadata:
+    if media.kind.family in _CLEANED and not media.url and not workspace.keep_metadata:
         return await anyio.to_thread.run_sync(without_metadata, media)
     return media
 
 
 def without_metadata(media: Media) -> Media:
-    """A picture that leaves without place, camera and owner, whatever it is sent in and how often it is opened. Blocking.
+    """A picture, sound or video that leaves without place, camera and owner, however often it is opened. Blocking.
 
     A file stays where it is and is cleaned each time it is opened, so that many large ones are never held together.
 
@@ -153,10 +155,17 @@ def without_metadata(media: Media) -> Media:
         LimitExceeded: The file grew since it was checked.
     """
     from mtu_mcp.media.privacy import strip_metadata
+    from mtu_mcp.media.redaction import redacted
 
-    if media.data is not None:
+    picture = media.kind.family == "image"
+    if media.data is not None and picture:
         data = strip_metadata(media.data, media.kind)
         return replace(media, data=data, size=len(data))
+    if media.data is not None:
+        return replace(media, data=redacted(io.BytesIO(media.data), media.kind.mime).read())
+    if not picture:
+        # The length stays, so a film is never read through only to be measured.
+        return replace(media, opener=lambda: redacted(media.open(), media.kind.mime))
 
     def cleaned() -> BinaryIO:
         return io.BytesIO(strip_metadata(media.read(), media.kind))
