@@ -30,7 +30,7 @@ def files_open(count: int) -> Check:
     def check(text: str, result: CallToolResult) -> str:
         from PIL import Image
 
-        paths = [Path(found.strip()) for found in re.findall(r"^Saved (.+?)(?: \(\d+x\d+\))?$", text, re.MULTILINE)]
+        paths = saved_files(text)
         if len(paths) != count:
             return f"{len(paths)} files are named, not {count}"
         for path in paths:
@@ -42,6 +42,11 @@ def files_open(count: int) -> Check:
         return "" if any(block.type == "image" for block in result.content) else "no picture is shown"
 
     return check
+
+
+def saved_files(text: str) -> list[Path]:
+    """Return the files that an answer says it saved."""
+    return [Path(found.strip()) for found in re.findall(r"^Saved (.+?)(?: \(\d+x\d+\))?$", text, re.MULTILINE)]
 
 
 def heard_words() -> Check:

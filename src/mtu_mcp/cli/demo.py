@@ -1,7 +1,8 @@
 """`mtu-mcp demo`: the main job from end to end with no key.
 
 The real server runs as a child over stdio, as a host would start it; a real client calls it; the embedded gateway
-answers. Every step looks at what came back, and the exit code is 0 only if all of it was what it should be.
+answers. Every step looks at what came back, and the exit code is 0 only if all of it was what it should be. The first
+words are on the screen before anything slow is loaded, and a picture is made before anything else is tried.
 """
 
 from __future__ import annotations
@@ -10,20 +11,21 @@ import argparse
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtu_mcp.cli._checks import Check, files_open, has_sources, heard_words, mentions, subtitles
+import mtu_mcp
+from mtu_mcp.cli._checks import Check, files_open, has_sources, heard_words, mentions, saved_files, subtitles
+from mtu_mcp.cli._command import as_typed
 from mtu_mcp.cli._hosts import naming, shell
 
 if TYPE_CHECKING:
     from mcp import Client
-    from mcp.types import CallToolResult
-    from rich.console import Console
 
-WORDS_SHOWN = 600
+    from mtu_mcp.cli._screen import Screen
+
 PACE = 0.03
 """Seconds between two pieces of the embedded gateway's answers, so that the progress bars can be seen."""
 
@@ -43,6 +45,18 @@ def steps(files: Mapping[str, Path]) -> list[Step]:
     path = {name: str(file) for name, file in files.items()}
     return [
         Step("What does this gateway offer?", "list_models", {"can": "image"}, mentions("gpt-image")),
+        Step(
+            "Make a picture",
+            "generate_image",
+            {"prompt": "A red boat on a blue sea before mountains at night, moon and stars", "size": "1024x1024"},
+            files_open(1),
+        ),
+        Step(
+            "Edit a picture",
+            "generate_image",
+            {"prompt": "Add a purple star", "images": [path["picture"]]},
+            files_open(1),
+        ),
         Step(
             "Chat: tell it something",
             "chat",
@@ -73,18 +87,6 @@ def steps(files: Mapping[str, Path]) -> list[Step]:
             {"question": "What kind of video is this?", "media": [path["video"]]},
             mentions("320", "240"),
         ),
-        Step(
-            "Make a picture",
-            "generate_image",
-            {"prompt": "A red circle over a blue mountain at night", "size": "1024x1024"},
-            files_open(1),
-        ),
-        Step(
-            "Edit a picture",
-            "generate_image",
-            {"prompt": "Add a purple star", "images": [path["picture"]]},
-            files_open(1),
-        ),
         Step("Transcribe a recording", "transcribe", {"file": path["recording"]}, heard_words()),
         Step("Subtitles for it", "transcribe", {"file": path["recording"], "output": "srt"}, subtitles()),
         Step("Search the web", "web_search", {"query": "How do tides work?"}, has_sources()),
@@ -93,33 +95,48 @@ def steps(files: Mapping[str, Path]) -> list[Step]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the demo; 0 only if every step gave what it should."""
-    import anyio
-    from rich.console import Console
-
-    console = Console(no_color=arguments.plain or None, force_interactive=False if arguments.plain else None)
+    began = time.perf_counter()
     folder = Path(arguments.folder or f"mtu-mcp-demo-{time.strftime('%Y%m%d-%H%M%S')}").absolute()
+    print(
+        f"mtu-mcp {mtu_mcp.__version__}: a real client calls the real server, which asks the embedded gateway.\n"
+        "No key, no network, no cost; the embedded gateway is no model, and says so.",
+        flush=True,
+    )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         files = bring_files(folder)
     except OSError as error:
-        console.print(f"Cannot use the folder {folder}: {error}. Choose another with --folder.", markup=False)
+        print(f"Cannot use the folder {folder}: {error}. Choose another with --folder.")
         return 1
-    failures = anyio.run(_demo, console, folder, files)
+    import anyio
+    from rich.console import Console
+
+    from mtu_mcp.cli._screen import Screen
+
+    console = Console(no_color=arguments.plain or None, force_interactive=False if arguments.plain else None)
+    screen = Screen(console, moving=not arguments.plain)
+    failures = anyio.run(play, screen, folder, steps(files))
     console.rule()
-    console.print(f"Files: {folder}", markup=False, soft_wrap=True)
-    for file in sorted(folder.rglob("*")):
-        if file.is_file():
-            console.print(
-                f"  {file.relative_to(folder)}  {file.stat().st_size:,} bytes",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
-    total = len(steps(files))
-    console.print(f"{total - len(failures)} of {total} steps gave what they should.", markup=False)
-    for failure in failures:
-        console.print(f"  failed: {failure}", markup=False)
+    screen.says(ending(folder, len(steps(files)), failures, time.perf_counter() - began))
     return 1 if failures else 0
+
+
+def ending(folder: Path, total: int, failures: Sequence[str], seconds: float) -> str:
+    """Return the last words: how it went, where the files are, and what to do next."""
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+    lines = [
+        f"{total - len(failures)} of {total} steps gave what they should, in {seconds:.0f} s.",
+        *(f"  failed: {failure}" for failure in failures),
+        "",
+        f"Files: {folder}",
+        *(f"  {file.relative_to(folder)}  {file.stat().st_size:,} bytes" for file in files),
+        "",
+        "Next, with a key of the Mtu API (or cursor, vscode, claude-code in the place of claude-desktop):",
+        as_typed("  mtu-mcp install claude-desktop --key sk-your-key"),
+        "Or call any tool without one:",
+        as_typed('  mtu-mcp call --sandbox generate_image prompt="A lighthouse at dusk"'),
+    ]
+    return "\n".join(lines)
 
 
 def bring_files(folder: Path) -> dict[str, Path]:
@@ -135,61 +152,37 @@ def bring_files(folder: Path) -> dict[str, Path]:
     return {name: Path(shutil.copyfile(source, folder / source.name)) for name, source in sources.items()}
 
 
-async def _demo(console: Console, folder: Path, files: Mapping[str, Path]) -> list[str]:
-    from mcp import Client, StdioServerParameters
+async def play(screen: Screen, folder: Path, taken: Sequence[Step], pace: float = PACE) -> list[str]:
+    """Take the steps; return the titles of those that failed, each with what was missing."""
+    with screen.lit(len(taken)):
+        screen.waits_for("loading")
+        from mcp import Client, StdioServerParameters
 
-    from mtu_mcp.sandbox import Options, Sandbox
+        from mtu_mcp.sandbox import Options, Sandbox
 
-    with Sandbox(Options(pace=PACE)) as gateway:
-        environ = {
-            "MTU_BASE_URL": gateway.base_url,
-            "MTU_API_KEY": "sk-demo",
-            "MTU_OUTPUT_DIR": str(folder / "made"),
-            "MTU_DATABASE_URL": str(folder / "mtu.db"),
-        }
-        server = StdioServerParameters(command=sys.executable, args=["-m", "mtu_mcp", "serve"], env=environ)
-        console.print(
-            "No key, no network: the answers come from the embedded gateway, which is no model.", markup=False
-        )
-        async with Client(server, list_roots_callback=naming(folder), client_info=shell()) as client:
-            console.print(f"Connected to the server over stdio, protocol {client.protocol_version}.", markup=False)
-            return [title for step in steps(files) for title in await _take(console, client, step)]
+        with Sandbox(Options(pace=pace)) as gateway:
+            environ = {
+                "MTU_BASE_URL": gateway.base_url,
+                "MTU_API_KEY": "sk-demo",
+                "MTU_OUTPUT_DIR": str(folder / "made"),
+                "MTU_DATABASE_URL": str(folder / "mtu.db"),
+            }
+            server = StdioServerParameters(command=sys.executable, args=["-m", "mtu_mcp", "serve"], env=environ)
+            screen.waits_for("starting the server")
+            async with Client(server, list_roots_callback=naming(folder), client_info=shell()) as client:
+                screen.says(f"Connected to the server over stdio, protocol {client.protocol_version}.")
+                return [title for step in taken for title in await _take(screen, client, step)]
 
 
-async def _take(console: Console, client: Client, step: Step) -> list[str]:
+async def _take(screen: Screen, client: Client, step: Step) -> list[str]:
     """Make one call and show it; return its title if it failed."""
-    console.rule(step.title, align="left")
-    shown = ", ".join(f"{name}={value!r}" for name, value in step.arguments.items())
-    console.print(f"{step.tool}({shown})", style="dim", markup=False, highlight=False, soft_wrap=True)
+    report = screen.opens(step.title, step.tool, step.arguments)
     started = time.perf_counter()
-    result = await _with_bar(
-        console, lambda report: client.call_tool(step.tool, dict(step.arguments), progress_callback=report)
-    )
+    result = await client.call_tool(step.tool, dict(step.arguments), progress_callback=report)
     text = "\n".join(block.text for block in result.content if block.type == "text")
-    console.print(
-        text[:WORDS_SHOWN] + ("…" if len(text) > WORDS_SHOWN else ""), markup=False, highlight=False, soft_wrap=True
-    )
     missing = "it answered with an error" if result.is_error else step.check(text, result)
-    seconds = time.perf_counter() - started
-    console.print(
-        f"{'✗ ' + missing if missing else '✓'} {seconds:.1f} s", style="red" if missing else "green", markup=False
-    )
+    if step.tool == "generate_image" and not missing:
+        for file in saved_files(text):
+            screen.draws(file)
+    screen.closes(text, missing, time.perf_counter() - started)
     return [f"{step.title}: {missing}"] if missing else []
-
-
-async def _with_bar(console: Console, call: Callable[[Any], Any]) -> CallToolResult:
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (
-        SpinnerColumn(),
-        BarColumn(bar_width=24),
-        TextColumn("{task.description}", markup=False),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("asking", total=None)
-
-        async def report(done: float, total: float | None, message: str | None) -> None:
-            progress.update(task, completed=done, total=total, description=(message or "")[:60])
-
-        return await call(report)
