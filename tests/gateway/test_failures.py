@@ -111,6 +111,14 @@ CASES = [
     (200, '{"error":{"message":"slow down","code":"429"}}', Overloaded),
     (200, '{"code":"ModelNotFound","message":"Model not exist.","request_id":"x"}', UnknownModel),
     (200, '{"success":false,"message":"no"}', UpstreamFailure),
+    # New API and One API: their panel's interface, which a base URL without /v1 may lead to
+    (200, '{"success":false,"message":"未登录/not logged in"}', NotAuthorized),
+    (200, '{"success":false,"message":"无权进行此操作，未登录且未提供 access token"}', NotAuthorized),
+    (200, '{"success":false,"message":"无权进行此操作，access token 无效"}', NotAuthorized),
+    (200, '{"success":false,"message":"Unauthorized, not logged in and no access token provided"}', NotAuthorized),
+    (200, '{"success":false,"message":"该令牌已过期"}', NotAuthorized),
+    (401, openai("该令牌额度已用尽", "one_api_error"), QuotaExhausted),
+    (200, '{"success":false,"message":"用户额度不足"}', QuotaExhausted),
     (200, '{"object":"error","message":"is required","code":null}', Rejected),
     (
         200,
@@ -160,6 +168,14 @@ async def test_a_request_id_is_kept_and_taken_out_of_the_words():
 async def test_a_request_id_is_read_beside_the_error_or_in_a_header(body: str, headers: dict[str, str]):
     """Alibaba Cloud Model Studio puts it beside the error, OpenAI into x-request-id."""
     assert (await failure(json_body(body, 400, **headers))).request_id == "rid-7"
+
+
+async def test_a_refused_key_under_200_says_to_look_at_the_address_too():
+    """New API: the panel beside the API answers 200 and "not logged in", whatever key is sent."""
+    error = await failure(Scripted(200, {}, ('{"success":false,"message":"未登录"}'.encode(),)))
+    assert str(error).startswith('The gateway refused the key: "未登录".')
+    assert "MTU_API_KEY" in error.advice
+    assert "MTU_BASE_URL" in error.advice
 
 
 async def test_a_missing_endpoint_is_named_with_the_status():

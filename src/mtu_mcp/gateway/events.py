@@ -1,8 +1,8 @@
 """Server-sent events from bytes that may be cut anywhere.
 
 Follows the event stream format of the HTML standard (CR, LF and CRLF; comments; a byte order mark at the start) and
-forgives what gateways do to it: no blank line at the end, none between events, and error objects written as a bare
-line of JSON. Bytes are only joined when a line ends, so a large event in small packets costs no more than its size.
+forgives what gateways do to it: no blank line at the end, none between events, and errors written as a bare line of
+JSON or, by older llama.cpp, behind a field `error` that the standard does not have. Bytes are only joined when a line ends, so a large event in small packets costs no more than its size.
 """
 
 from typing import Final, NamedTuple
@@ -84,6 +84,11 @@ class EventDecoder:
         elif line.startswith(b"{"):  # no field of the standard begins so: an error object somebody wrote bare
             self._dispatch(events)
             self._add(line, events)
+        elif line.startswith(b"error:"):
+            self._dispatch(events)
+            self._name = b"error"
+            self._add(line[6:].strip(), events)
+            self._dispatch(events)
         elif line.startswith(b"event:"):
             if self._data:  # the blank line before it is missing
                 self._dispatch(events)

@@ -48,7 +48,15 @@ _INVALID: Final = re.compile(
     r"|unknown_parameter|above_max|below_min|validation|convert_request_failed|param_override"
 )
 _KEY_WORDS: Final = re.compile(
-    r"api[ _-]?key (is )?(not valid|invalid|incorrect|wrong)|(invalid|incorrect|wrong) api[ _-]?key", re.IGNORECASE
+    r"api[ _-]?key (is )?(not valid|invalid|incorrect|wrong)|(invalid|incorrect|wrong) api[ _-]?key"
+    # New API and One API, often under 200: not signed in, no or a bad token, a token that ended, a user shut out.
+    r"|not (logged|signed) in|(log|sign) ?in required|no access[ _-]?token|access[ _-]?token (is )?invalid"
+    r"|未登录|未提供 ?(access token|令牌)|无权进行此操作|无效的? ?(令牌|access token)|access token 无效"
+    r"|令牌(已过期|状态不可用|无效)|用户已被封禁",
+    re.IGNORECASE,
+)
+_QUOTA_WORDS: Final = re.compile(
+    r"额度(已?用尽|不足)|余额不足|insufficient (user )?(quota|balance|credits?)", re.IGNORECASE
 )
 _NO_MODEL_WORDS: Final = re.compile(
     r"model\b.{0,120}?(does not exist|do not exist|not exist|not found|is not supported by any|no access to)"
@@ -208,6 +216,8 @@ def _error(
         advice = f"Try again in {wait:.0f} s."
     if kind is Rejected and status == 413:
         advice = "It is too large: send a smaller file, or less text."
+    if kind is NotAuthorized and status is None:
+        advice = "Check MTU_API_KEY, and that MTU_BASE_URL is the address of the API, which often ends in /v1."
     if complaint.page and kind in (UpstreamFailure, NotAuthorized):
         advice = "Something before the gateway answered; try again, and check MTU_BASE_URL if it stays so."
     code = shortened(asked.struck(complaint.code), 100)
@@ -220,6 +230,8 @@ def _meaning(asked: Asked, complaint: Complaint, status: int | None, wait: float
     for pattern, kind in ((_FILTERED, Filtered), (_QUOTA, QuotaExhausted)):
         if pattern.search(labels):
             return kind
+    if status in (None, 401, 403) and _QUOTA_WORDS.search(words):
+        return QuotaExhausted
     if status not in (401, 403, 429) and (_NO_MODEL.search(labels) or _NO_MODEL_WORDS.search(words)):
         return UnknownModel
     if status in (405, 501) or (status != 429 and _LACKING.search(labels)):

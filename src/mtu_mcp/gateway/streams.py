@@ -90,12 +90,15 @@ class Assembler:
         try:
             raw = mapping(loads(data))
         except ValueError:
-            self._unreadable(data, event.name)
+            if event.name == "error" and data:  # a bare sentence
+                self.complaint = self.complaint or Complaint(message=data[:2000])
+            else:
+                self._unreadable(data, event.name)
             return
         if raw.get("error") or event.name == "error" or not any(key in raw for key in self.expected):
             self.complaint = self.complaint or reported(raw, self.expected)
             if event.name == "error":
-                self.complaint = self.complaint or read_complaint(raw)
+                self.complaint = self.complaint or read_complaint(raw) or Complaint(message=data[:2000])
             if self.complaint:
                 return
         self.take(raw, event.name)
