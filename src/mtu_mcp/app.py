@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from mtu_mcp.catalogue import Facts
     from mtu_mcp.media import Fetched, Library, Workspace
+    from mtu_mcp.media.spool import Spool
 
 T = TypeVar("T")
 
@@ -159,8 +160,8 @@ class App:
         closed = (self.settings.output_dir, *(path.with_name(path.name + end) for end in ("", "-wal", "-shm")))
         return Workspace(self.settings.allowed_dirs, library, closed=closed, keep_metadata=keep)
 
-    async def download(self, url: str, max_bytes: int) -> Fetched:
-        """Fetch a URL under the rules of `media.fetch`.
+    async def download(self, url: str, max_bytes: int, *, spool: Callable[[], Spool] | None = None) -> Fetched:
+        """Fetch a URL under the rules of `media.fetch`; with `spool` a large one goes to the disk.
 
         The gateway's own origin was configured by the operator, so a picture it hands out from there may come over
         plain http and from a private address; nothing else may.
@@ -168,7 +169,21 @@ class App:
         ours = _origin(url) == _origin(self.settings.base_url)
         from mtu_mcp.media import fetch
 
-        return await fetch(url, max_bytes=max_bytes, timeout=self.settings.timeout, allow_http=ours, allow_private=ours)
+        return await fetch(
+            url,
+            max_bytes=max_bytes,
+            timeout=self.settings.timeout,
+            allow_http=ours,
+            allow_private=ours,
+            spool=spool,
+        )
+
+    async def download_large(self, url: str, max_bytes: int) -> Fetched:
+        """Fetch a recording, which may be larger than memory."""
+        from mtu_mcp.media.spool import Spool
+
+        folder = None if self.settings.read_only else self.library.folder
+        return await self.download(url, max_bytes, spool=lambda: Spool(folder))
 
 
 def _origin(url: str) -> tuple[str, str]:

@@ -1,4 +1,5 @@
 import datetime
+import gc
 import ipaddress
 import socket
 import ssl
@@ -6,13 +7,14 @@ import threading
 from contextlib import asynccontextmanager
 
 import anyio
+import anyio.to_thread
 import httpx
 import pytest
 import uvicorn
 
 from media import samples
-from mtu_mcp.errors import BadInput, LimitExceeded, MtuError, NotFound, Unreachable, UrlNotAllowed
-from mtu_mcp.media import fetch
+from mtu_mcp.errors import BadInput, LimitExceeded, MtuError, NotFound, StorageError, Unreachable, UrlNotAllowed
+from mtu_mcp.media import Library, Workspace, fetch, open_reference
 
 PNG = samples.picture()
 INSIDE = [
@@ -376,3 +378,52 @@ async def test_over_tls_the_certificate_is_checked_for_the_hosts_name(certificat
             )
         with pytest.raises(Unreachable):
             await fetch(f"https://pictures.example:{port}/host", **options)
+
+
+async def flood(total):
+    for _ in range(total // 65_536):
+        yield PNG.ljust(65_536, b"\0")
+
+
+async def test_a_large_download_lies_on_the_disk_until_nobody_wants_it_any_more(tmp_path):
+    """Our promise: what is larger than memory is never held; nothing of it stays behind."""
+    from mtu_mcp.media.spool import HELD, Spool
+
+    async def download(url, max_bytes):
+        answer = httpx.Response(200, content=flood(3 * HELD))
+        return (await get(url, answer=answer, max_bytes=max_bytes, spool=lambda: Spool(tmp_path)))[0]
+
+    workspace, library = Workspace([], tmp_path / "made", keep_metadata=True), Library(tmp_path / "made")
+    options = {"workspace": workspace, "library": library, "families": ("image",), "keep_urls": False}
+    media = await open_reference("https://example.com/large.gif", max_bytes=10 * HELD, download=download, **options)
+    assert (media.data, media.size, media.name) == (None, 3 * HELD, "large.png")
+    with media.open() as stream:
+        assert stream.read(len(PNG)) == PNG
+    assert [path.name.partition("-")[0] for path in tmp_path.glob(".*")] == [".scratch"]
+    del media
+    # An idle thread keeps the arguments of its last job until the next one.
+    await anyio.to_thread.run_sync(gc.collect)
+    assert not list(tmp_path.glob(".*"))
+    with pytest.raises(LimitExceeded):
+        await open_reference("https://example.com/large.gif", max_bytes=2 * HELD, download=download, **options)
+    assert not list(tmp_path.glob(".*"))
+
+
+async def test_a_small_download_never_touches_the_disk(tmp_path):
+    """Our promise: a file is made only for what is too large to be held."""
+    from mtu_mcp.media.spool import Spool
+
+    found, _ = await get("https://example.com/a.png", spool=lambda: Spool(tmp_path))
+    assert (found.data, found.spool) == (PNG, None)
+    assert not list(tmp_path.iterdir())
+
+
+async def test_a_spool_that_cannot_be_written_says_so(tmp_path):
+    """Our promise: a full or vanished disk is an error that says what to do."""
+    from mtu_mcp.media.spool import Spool
+
+    spool = Spool(tmp_path)
+    spool.write(b"one")
+    spool.remove()
+    with pytest.raises(StorageError, match="MTU_OUTPUT_DIR"):
+        spool.write(b"two")

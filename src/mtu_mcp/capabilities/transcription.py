@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 MOST_FILE_BYTES: Final = 8 * 1024**3
 """A day of video; longer recordings are cut and sent in pieces."""
+_MOST: Final = {"data:": MOST_BYTES, "http:": 2 * 1024**3, "https": 2 * 1024**3}
+"""What comes inside the call is held in memory, and what comes from a stranger's server fills the disk; a file does neither."""
 SHORT: Final = 2_000
 """Characters up to which a transcript is only shown; longer ones are saved as well."""
 MOST_SEGMENTS: Final = 2_000
@@ -130,10 +132,9 @@ async def _open(app: App, workspace: Workspace, file: str) -> Media:
         workspace=workspace,
         library=app.library,
         families=("audio", "video"),
-        # What comes over the network or inside the call is held in memory; a file is not.
-        max_bytes=MOST_BYTES if file.strip()[:5].lower() in ("http:", "https", "data:") else MOST_FILE_BYTES,
+        max_bytes=_MOST.get(file.strip()[:5].lower(), MOST_FILE_BYTES),
         keep_urls=False,
-        download=app.download,
+        download=app.download_large,
     )
 
 

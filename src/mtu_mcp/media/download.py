@@ -19,6 +19,8 @@ from mtu_mcp.media.addresses import is_disguised_number, is_public
 if TYPE_CHECKING:
     import httpx
 
+    from mtu_mcp.media.spool import Spool
+
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """Turns a host name and a port into addresses, as text."""
 
@@ -32,11 +34,12 @@ _OPEN_URLS: Final = "Download it yourself and give its path."
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What was downloaded: the bytes, their media type as told by the bytes, and a file name."""
+    """What was downloaded: the bytes, their media type as told by the bytes, a file name; `spool` holds what `data` does not."""
 
     data: bytes
     mime: str
     name: str
+    spool: "Spool | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class _Rules:
     allow_http: bool
     allow_private: bool
     resolver: Resolver
+    spool: "Callable[[], Spool] | None" = None
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
@@ -66,6 +70,7 @@ async def fetch(
     allow_private: bool = False,
     resolver: Resolver = resolve,
     transport: "httpx.AsyncBaseTransport | None" = None,
+    spool: "Callable[[], Spool] | None" = None,
 ) -> Fetched:
     """Download an address within bounds.
 
@@ -78,6 +83,7 @@ async def fetch(
             alone: a redirect elsewhere must be https and public.
         resolver: Turns names into addresses.
         transport: Carries the requests.
+        spool: Makes the file for what is too large to be held; without it everything is held.
 
     Raises:
         BadInput: No address, or the server refuses it.
@@ -85,11 +91,12 @@ async def fetch(
         LimitExceeded: More than `max_bytes`.
         NotFound: The server does not have it.
         Unreachable: No connection, no answer in time, or a broken one.
+        StorageError: No room for a large one.
     """
     import anyio
     import httpx
 
-    rules = _Rules(max_bytes, allow_http, allow_private, resolver)
+    rules = _Rules(max_bytes, allow_http, allow_private, resolver, spool)
     carrier = transport or httpx.AsyncHTTPTransport(verify=httpx.create_ssl_context(), trust_env=False, retries=0)
     # One client a download: nothing is shared with the gateway's, so no key or cookie can travel along.
     limits = httpx.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS))
@@ -203,15 +210,41 @@ async def _receive(response: "httpx.Response", url: "httpx.URL", rules: _Rules) 
     announced = response.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > rules.max_bytes:
         raise _too_large(url, rules, f"{int(announced):,}")
-    data = bytearray()
-    async for piece in response.aiter_bytes():
-        data += piece
-        if len(data) > rules.max_bytes:
-            raise _too_large(url, rules, f"more than {rules.max_bytes:,}")
+    head, data, spool = await _body(response, url, rules)
     told = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     last = unquote(url.path).rpartition("/")[2]
-    kind = kinds.kind_of(bytes(data[: kinds.HEAD]), last)
-    return Fetched(bytes(data), kind.mime if kind.family != "unknown" else told or kind.mime, names.safe_name(last))
+    kind = kinds.kind_of(head, last)
+    mime = kind.mime if kind.family != "unknown" else told or kind.mime
+    return Fetched(data, mime, names.safe_name(last), spool)
+
+
+async def _body(response: "httpx.Response", url: "httpx.URL", rules: _Rules) -> "tuple[bytes, bytes, Spool | None]":
+    """The first bytes, and all of them: held, or in a file."""
+    import anyio.to_thread
+
+    from mtu_mcp.media.spool import HELD
+
+    head, data, size = b"", bytearray(), 0
+    spool: Spool | None = None
+    try:
+        async for piece in response.aiter_bytes():
+            data += piece
+            size += len(piece)
+            if size > rules.max_bytes:
+                raise _too_large(url, rules, f"more than {rules.max_bytes:,}")
+            head = head or bytes(data[: kinds.HEAD]) if size >= kinds.HEAD else b""
+            if rules.spool is not None and len(data) > HELD:
+                spool = spool or await anyio.to_thread.run_sync(rules.spool)
+                await anyio.to_thread.run_sync(spool.write, bytes(data))
+                data.clear()
+        if spool is None:
+            return bytes(data[: kinds.HEAD]), bytes(data), None
+        await anyio.to_thread.run_sync(spool.write, bytes(data))
+    except BaseException:
+        if spool is not None:
+            spool.remove()
+        raise
+    return head, b"", spool
 
 
 def _require_success(response: "httpx.Response", url: "httpx.URL") -> None:

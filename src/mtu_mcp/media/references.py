@@ -189,6 +189,12 @@ async def _address(url: str, max_bytes: int, download: Download | None) -> Media
         last = unquote(urlsplit(url).path).rpartition("/")[2]
         return Media(name=names.safe_name(last), kind=kinds.kind_of_name(last), url=url)
     fetched = await download(url, max_bytes)
+    if fetched.spool is not None:
+        import anyio.to_thread
+
+        # The opener holds the file: it is there as long as this, or what is sent of it, is.
+        media = await anyio.to_thread.run_sync(_described, fetched.spool.path, fetched.spool.open, max_bytes)
+        return replace(media, name=_fitting(fetched.name or "file", media.kind))
     return from_bytes(fetched.data, fetched.name)
 
 
