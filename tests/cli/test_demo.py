@@ -81,6 +81,16 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path, capfd: pyt
     assert "--folder" in capfd.readouterr().out
 
 
+def test_a_file_of_the_users_own_is_not_written_over(tmp_path: Path) -> None:
+    """Our promise: nothing is overwritten; the demo can be run again in its own folder."""
+    demo.bring_files(tmp_path)
+    demo.bring_files(tmp_path)
+    (tmp_path / "picture.png").write_bytes(b"mine")
+    with pytest.raises(OSError, match="another picture.png"):
+        demo.bring_files(tmp_path)
+    assert (tmp_path / "picture.png").read_bytes() == b"mine"
+
+
 @pytest.mark.parametrize(
     ("typed", "found", "wanted"),
     [

@@ -7,13 +7,17 @@ import inspect
 import json
 import os
 import re
+import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from connections import MEMORY, connect, roots, text_of
 from mtu_mcp.capabilities import capabilities
+from mtu_mcp.cli import call, demo
 from mtu_mcp.settings import Settings, variable
 
 ROOT = Path(__file__).parents[2]
@@ -28,11 +32,11 @@ def first_sentence(text: str | None) -> str:
 
 def tools() -> str:
     rows = [
-        f"| `{tool.name}` | {tool.title} | {first_sentence(tool.fn.__doc__)} |"
+        f"| `{tool.name}` | {tool.toolset} | {first_sentence(tool.fn.__doc__)} |"
         for capability in capabilities()
         for tool in capability.tools
     ]
-    return "\n".join(["| tool | title | what it does |", "|---|---|---|", *rows])
+    return "\n".join(["| tool | toolset | what it does |", "|---|---|---|", *rows])
 
 
 def resources() -> str:
@@ -127,3 +131,28 @@ def test_every_link_inside_the_readme_leads_somewhere() -> None:
     headings = {re.sub(r"[^\w -]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in page.splitlines()}
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", page):
         assert target.lstrip("#") in headings or (ROOT / target).exists(), target
+
+
+def examples() -> list[tuple[str, list[str]]]:
+    """The calls that stand in the README, each as a tool and its words."""
+    lines = README.read_text(encoding="utf-8").splitlines()
+    said = [shlex.split(line) for line in lines if line.startswith("mtu-mcp call --sandbox ")]
+    return [(words[3], words[4:]) for words in said]
+
+
+async def test_every_call_in_the_readme_works(environ: dict[str, str], tmp_path: Path) -> None:
+    """Our promise: one worked example for each capability, on the files that the demo leaves; none is a dead end."""
+    (folder := tmp_path / demo.FOLDER).mkdir()
+    demo.bring_files(folder)
+    for name in ("README.md", "CHANGELOG.md"):
+        shutil.copyfile(ROOT / name, tmp_path / name)
+    async with connect(MEMORY, {"MTU_TOOLSETS": "all", **environ}, list_roots_callback=roots(tmp_path)) as client:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+        for tool, words in examples():
+            given: dict[str, list[str]] = {}
+            for name, value in map(call._pair, words):
+                given.setdefault(name, []).append(value)
+            result = await client.call_tool(tool, call._values(tools[tool], given))
+            assert not result.is_error, (tool, text_of(result))
+        called = {tool for tool, _ in examples()} | {"get_job"}  # which needs the name of a job
+        assert called == set(tools)

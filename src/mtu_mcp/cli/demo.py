@@ -20,12 +20,15 @@ import mtu_mcp
 from mtu_mcp.cli._checks import Check, files_open, has_sources, heard_words, mentions, saved_files, subtitles
 from mtu_mcp.cli._command import as_typed
 from mtu_mcp.cli._hosts import naming, shell
+from mtu_mcp.cli._language import gettext as _
+from mtu_mcp.cli._language import told
 
 if TYPE_CHECKING:
     from mcp import Client
 
     from mtu_mcp.cli._screen import Screen
 
+FOLDER = "mtu-mcp-demo"
 PACE = 0.03
 """Seconds between two pieces of the embedded gateway's answers, so that the progress bars can be seen."""
 
@@ -44,69 +47,73 @@ def steps(files: Mapping[str, Path]) -> list[Step]:
     """Return the demo's calls on the files it brings."""
     path = {name: str(file) for name, file in files.items()}
     return [
-        Step("What does this gateway offer?", "list_models", {"can": "image"}, mentions("gpt-image")),
+        Step(_("What does this gateway offer?"), "list_models", {"can": "image"}, mentions("gpt-image")),
         Step(
-            "Make a picture",
+            _("Make a picture"),
             "generate_image",
-            {"prompt": "A red boat on a blue sea before mountains at night, moon and stars", "size": "1024x1024"},
+            {
+                "prompt": _("A red boat on a blue sea before mountains at night, moon and stars"),
+                "size": "1024x1024",
+            },
             files_open(1),
         ),
         Step(
-            "Edit a picture",
+            _("Edit a picture"),
             "generate_image",
-            {"prompt": "Add a purple star", "images": [path["picture"]]},
+            {"prompt": _("Add a purple star"), "images": [path["picture"]]},
             files_open(1),
         ),
         Step(
-            "Chat: tell it something",
+            _("Chat: tell it something"),
             "chat",
-            {"prompt": "My name is Ada and my favourite number is 42.", "conversation": "demo"},
-            mentions("Ada"),
+            {"prompt": _("My name is Ada and my favourite number is 42."), "conversation": "demo"},
+            mentions(_("Ada")),
         ),
         Step(
-            "Chat: ask for it in the next turn, of another model",
+            _("Chat: ask for it in the next turn, of another model"),
             "chat",
-            {"prompt": "What is my name?", "conversation": "demo", "model": "deepseek-chat"},
-            mentions("Ada"),
+            {"prompt": _("What is my name?"), "conversation": "demo", "model": "deepseek-chat"},
+            mentions(_("Ada")),
         ),
         Step(
-            "Look at a picture",
+            _("Look at a picture"),
             "understand",
-            {"question": "What is in this picture?", "media": [path["picture"]]},
+            {"question": _("What is in this picture?"), "media": [path["picture"]]},
             mentions("800", "600"),
         ),
         Step(
-            "Listen to a sound",
+            _("Listen to a sound"),
             "understand",
-            {"question": "What do you hear, and when?", "media": [path["sound"]]},
+            {"question": _("What do you hear, and when?"), "media": [path["sound"]]},
             mentions("0.70", "1.30"),
         ),
         Step(
-            "Watch a video",
+            _("Watch a video"),
             "understand",
-            {"question": "What kind of video is this?", "media": [path["video"]]},
+            {"question": _("What kind of video is this?"), "media": [path["video"]]},
             mentions("320", "240"),
         ),
-        Step("Transcribe a recording", "transcribe", {"file": path["recording"]}, heard_words()),
-        Step("Subtitles for it", "transcribe", {"file": path["recording"], "output": "srt"}, subtitles()),
-        Step("Search the web", "web_search", {"query": "How do tides work?"}, has_sources()),
+        Step(_("Transcribe a recording"), "transcribe", {"file": path["recording"]}, heard_words()),
+        Step(_("Subtitles for it"), "transcribe", {"file": path["recording"], "output": "srt"}, subtitles()),
+        Step(_("Search the web"), "web_search", {"query": _("How do tides work?")}, has_sources()),
     ]
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the demo; 0 only if every step gave what it should."""
     began = time.perf_counter()
-    folder = Path(arguments.folder or f"mtu-mcp-demo-{time.strftime('%Y%m%d-%H%M%S')}").absolute()
-    print(
-        f"mtu-mcp {mtu_mcp.__version__}: a real client calls the real server, which asks the embedded gateway.\n"
-        "No key, no network, no cost; the embedded gateway is no model, and says so.",
-        flush=True,
+    folder = Path(arguments.folder or FOLDER).absolute()
+    hello = _(
+        "mtu-mcp {version}: a real client calls the real server, which asks the embedded gateway.\n"
+        "No key, no network, no cost; the embedded gateway is no model, and says so."
     )
+    print(hello.format(version=mtu_mcp.__version__), flush=True)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         files = bring_files(folder)
     except OSError as error:
-        print(f"Cannot use the folder {folder}: {error}. Choose another with --folder.")
+        said = _("Cannot use the folder {folder}: {error}. Choose another with --folder.")
+        print(said.format(folder=folder, error=error))
         return 1
     import anyio
     from rich.console import Console
@@ -125,16 +132,21 @@ def ending(folder: Path, total: int, failures: Sequence[str], seconds: float) ->
     """Return the last words: how it went, where the files are, and what to do next."""
     files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
     lines = [
-        f"{total - len(failures)} of {total} steps gave what they should, in {seconds:.0f} s.",
-        *(f"  failed: {failure}" for failure in failures),
+        _("{good} of {total} steps gave what they should, in {seconds} s.").format(
+            good=total - len(failures), total=total, seconds=f"{seconds:.0f}"
+        ),
+        *(_("  failed: {step}").format(step=failure) for failure in failures),
         "",
-        f"Files: {folder}",
-        *(f"  {file.relative_to(folder)}  {file.stat().st_size:,} bytes" for file in files),
+        _("Files: {folder}").format(folder=folder),
+        *(
+            _("  {file}  {size} bytes").format(file=file.relative_to(folder), size=f"{file.stat().st_size:,}")
+            for file in files
+        ),
         "",
-        "Next, with a key of the Mtu API (or cursor, vscode, claude-code in the place of claude-desktop):",
+        _("Next, with a key of the Mtu API (or cursor, vscode, claude-code in the place of claude-desktop):"),
         as_typed("  mtu-mcp install claude-desktop --key sk-your-key"),
-        "Or call any tool without one:",
-        as_typed('  mtu-mcp call --sandbox generate_image prompt="A lighthouse at dusk"'),
+        _("Or call any tool without one:"),
+        as_typed(_('  mtu-mcp call --sandbox generate_image prompt="A lighthouse at dusk"')),
     ]
     return "\n".join(lines)
 
@@ -149,13 +161,22 @@ def bring_files(folder: Path) -> dict[str, Path]:
         "video": samples.VIDEO,
         "recording": samples.RECORDING,
     }
-    return {name: Path(shutil.copyfile(source, folder / source.name)) for name, source in sources.items()}
+    for source in sources.values():
+        _bring(source, folder / source.name)
+    return {name: folder / source.name for name, source in sources.items()}
+
+
+def _bring(source: Path, target: Path) -> None:
+    """Copy a file, unless it is there already; one of the same name that is somebody's own is left alone."""
+    if target.exists() and target.read_bytes() != source.read_bytes():
+        raise FileExistsError(f"it has another {target.name}")
+    shutil.copyfile(source, target)
 
 
 async def play(screen: Screen, folder: Path, taken: Sequence[Step], pace: float = PACE) -> list[str]:
     """Take the steps; return the titles of those that failed, each with what was missing."""
     with screen.lit(len(taken)):
-        screen.waits_for("loading")
+        screen.waits_for(_("loading"))
         from mcp import Client, StdioServerParameters
 
         from mtu_mcp.sandbox import Options, Sandbox
@@ -168,9 +189,10 @@ async def play(screen: Screen, folder: Path, taken: Sequence[Step], pace: float 
                 "MTU_DATABASE_URL": str(folder / "mtu.db"),
             }
             server = StdioServerParameters(command=sys.executable, args=["-m", "mtu_mcp", "serve"], env=environ)
-            screen.waits_for("starting the server")
+            screen.waits_for(_("starting the server"))
             async with Client(server, list_roots_callback=naming(folder), client_info=shell()) as client:
-                screen.says(f"Connected to the server over stdio, protocol {client.protocol_version}.")
+                connected = _("Connected to the server over stdio, protocol {version}.")
+                screen.says(connected.format(version=client.protocol_version))
                 return [title for step in taken for title in await _take(screen, client, step)]
 
 
@@ -180,7 +202,7 @@ async def _take(screen: Screen, client: Client, step: Step) -> list[str]:
     started = time.perf_counter()
     result = await client.call_tool(step.tool, dict(step.arguments), progress_callback=report)
     text = "\n".join(block.text for block in result.content if block.type == "text")
-    missing = "it answered with an error" if result.is_error else step.check(text, result)
+    missing = told("it answered with an error" if result.is_error else step.check(text, result))
     if step.tool == "generate_image" and not missing:
         for file in saved_files(text):
             screen.draws(file)
