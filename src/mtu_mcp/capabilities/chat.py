@@ -21,6 +21,7 @@ from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
 from mtu_mcp.capabilities._caching import FIELD, marked
 from mtu_mcp.capabilities._calls import function_tools, result_turns, tools_of
+from mtu_mcp.capabilities._effects import unheeded
 from mtu_mcp.capabilities._endpoints import ask
 from mtu_mcp.capabilities._params import ConversationName, Options
 from mtu_mcp.capabilities._parts import Part, image_part, text_part
@@ -180,7 +181,7 @@ class _Asking:
             return await ask(self.app, self.entry.name, way.messages(messages), {**fields, **(way.fields or {})})
 
         reply, way = await first_accepted(ways, ask_this)
-        wish.remarks += [way.remark, cached]
+        wish.remarks += [way.remark, cached, *unheeded({**fields, **(way.fields or {})}, reply)]
         return replace(reply, text=joined(wish.prefix, reply.text)) if wish.prefix and reply.text else reply
 
     async def _restore(self, part: Mapping[str, Any]) -> Part:

@@ -20,6 +20,7 @@ from pydantic import Field
 from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import LONGEST_TEXT, Answer, incomplete
 from mtu_mcp.capabilities._asks import ask_model, can_sample, said
+from mtu_mcp.capabilities._effects import unheeded
 from mtu_mcp.capabilities._endpoints import ask
 from mtu_mcp.capabilities._params import Options
 from mtu_mcp.capabilities._pictures import take_out
@@ -190,7 +191,8 @@ async def _fill(
         try:
             reply = await ask(app, seat.model, messages, fields)
             reply = await take_out(app, answer, reply, str(messages[-1]["content"]))
-            seat.text, seat.served, seat.remark = _words(reply), reply.model, incomplete(reply.cut)
+            seat.text, seat.served = _words(reply), reply.model
+            seat.remark = " ".join(filter(None, [incomplete(reply.cut), *unheeded(fields, reply)]))
         except MtuError as error:
             seat.error = str(error)
         finally:

@@ -220,22 +220,37 @@ async def _by_chat(
 
 async def _hand_over(app: App, answer: Answer, made: ImagesAnswer, title: str, about: dict[str, Any]) -> None:
     """Save every picture, then show it small and link it."""
-    failures = [image.error for image in made.images if image.error]
+    failures: list[str] = []
     shown = 0
-    for image in made.images:
+    for number, image in enumerate(made.images, 1):
         if image.error:
+            failures.append(f"number {number} was not made ({image.error.rstrip('.。')})")
             continue
         try:
             data = await _bytes(app, image)
         except MtuError as error:
-            failures.append(f"{error} It is still at {image.url} for a while." if image.url else str(error))
+            rest = f" and is still at {image.url} for a while" if image.url else ""
+            failures.append(f"number {number} could not be read ({str(error).rstrip('.')}){rest}")
             continue
         revised = {"revised_prompt": image.revised_prompt} if image.revised_prompt else {}
         await keep_picture(app, answer, data, title, {**about, **share_of_cost(len(made.images)), **revised})
         shown += 1
     if not shown:
-        raise BadAnswer("No picture came back.", advice=" ".join(failures)[:600])
-    answer.note(*failures)
+        raise BadAnswer("No picture came back.", advice=_sentence(failures)[:600])
+    asked = about["parameters"].get("n")
+    answer.note(_short(shown, max(asked if isinstance(asked, int) else 1, len(made.images)), failures))
+
+
+def _short(came: int, asked: int, failures: Sequence[str]) -> str:
+    """Say how many pictures came and what became of the others; empty when all came."""
+    if came >= asked:
+        return ""
+    why = _sentence(failures)
+    return f"{came} of {asked} pictures came{': ' + why if why else '; the gateway says nothing of the others.'}"
+
+
+def _sentence(failures: Sequence[str]) -> str:
+    return f"{'; '.join(failures)}." if failures else ""
 
 
 async def _bytes(app: App, image: MadeImage) -> bytes:

@@ -2,11 +2,13 @@
 
 One message may hold text and one other modality: several pictures, or one sound, or one video. What the model
 documents as its limits is checked here before anything is sent, since a refusal after uploading 150 MB helps nobody.
+Where the gateway lists no Omni model, a chat model that sees is asked about pictures; nothing else hears or watches.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.mcpserver import Context
@@ -17,12 +19,13 @@ from pydantic import Field
 from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
+from mtu_mcp.capabilities._effects import unheeded
 from mtu_mcp.capabilities._params import ConversationName, ModelName, Options
 from mtu_mcp.capabilities._parts import Part, audio_part, frames_part, image_part, text_part, video_part
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._talk import as_messages, assistant_turn, converse, keep, open_talk, remembered, user_turn
 from mtu_mcp.capabilities._upstream import asking, choose, further_fields, remark, require_words
-from mtu_mcp.errors import BadInput, LimitExceeded
+from mtu_mcp.errors import BadInput, LimitExceeded, NotOffered
 from mtu_mcp.gateway import ChatAnswer, ChatRequest
 
 if TYPE_CHECKING:
@@ -55,17 +58,21 @@ async def understand(
     questions need not repeat the media.
     """
     require_words("question", question)
-    chosen = await choose(app, "omni", model)
+    chosen, seeing = await _choose(app, model)
     limits = app.catalogue.entry(chosen.model).limits
     workspace = app.workspace(folders(roots))
     opened = await _open_all(app, workspace, media or [], limits)
-    parts = await _parts(opened, frames, limits)
+    if seeing:
+        _require_pictures(opened)
+    parts = await _parts(opened, frames, limits, seeing=seeing)
 
     async def restore(part: Mapping[str, Any]) -> Part:
+        if seeing and part["family"] not in ("image", "unknown"):
+            return text_part(f"[{part['family']}: {part['name']}]")
         [again] = await _open_all(app, workspace, [part["reference"]], limits)
         return await _part(again)
 
-    extra = {"modalities": ["text"], **further_fields(options)}
+    extra = {**({} if seeing else {"modalities": ["text"]}), **further_fields(options)}
     async with open_talk(app, conversation, chosen.model, [question]) as talk:
 
         async def send() -> ChatAnswer:
@@ -73,14 +80,52 @@ async def understand(
             messages = [*await as_messages(talk, restore), asked]
             return await app.gateway.chat(ChatRequest(chosen.model, messages, options=extra))
 
-        async with asking(app, "chat/completions", chosen.model, "omni"):
+        async with asking(app, "chat/completions", chosen.model, "vision" if seeing else "omni"):
             reply = await converse(talk, send)
         turns = [await user_turn(app, talk, question, media or [], opened), assistant_turn(reply)]
         unkept = await keep(app, talk, turns)
     answer = Answer(app)
     await answer.relay(reply, title=question)
-    answer.note(remark(chosen), *talk.notes, unkept)
+    answer.note(remark(chosen), *unheeded(extra, reply), *talk.notes, unkept)
     return answer.finish()
+
+
+async def _choose(app: App, asked: str | None) -> tuple[Choice, bool]:
+    """Return the model, and whether it is one that only sees, for want of an Omni model.
+
+    Raises:
+        NotOffered: The gateway lists neither.
+    """
+    chosen = await choose(app, "omni", asked)
+    offer = await app.catalogue.offered()
+    if (asked or "").strip() or app.settings.model_omni or not offer.live or chosen.model in offer.names:
+        return chosen, False
+    seeing = await choose(app, "vision", None)
+    if seeing.model not in offer.names:
+        raise NotOffered(
+            f"This gateway lists no Qwen-Omni model such as {chosen.model}, nor another that is known to see pictures.",
+            advice="If it has one all the same, name it as `model`.",
+        )
+    why = f"the gateway lists no Qwen-Omni model, and of those that see pictures {seeing.why}"
+    return replace(seeing, why=why, expected=False), True
+
+
+def _require_pictures(opened: Sequence[Media]) -> None:
+    """Refuse what only an Omni model takes.
+
+    Raises:
+        NotOffered: There is a sound or a video.
+    """
+    families = {media.kind.family for media in opened}
+    for family, does, advice in (
+        ("audio", "listens to sound", "transcribe writes down what is said in it."),
+        ("video", "watches video", "Some of its frames can be given as pictures."),
+    ):
+        if family in families:
+            needed = (
+                "That needs a Qwen-Omni model such as qwen3-omni-flash, by its name as `model` if the list is wrong."
+            )
+            raise NotOffered(f"This gateway lists no model that {does}.", advice=f"{needed} {advice}")
 
 
 async def _open_all(
@@ -95,7 +140,7 @@ async def _open_all(
     ]
 
 
-async def _parts(opened: Sequence[Media], frames: bool, limits: OmniLimits | None) -> list[Part]:
+async def _parts(opened: Sequence[Media], frames: bool, limits: OmniLimits | None, *, seeing: bool) -> list[Part]:
     found = {"image" if media.kind.family == "unknown" else media.kind.family for media in opened}
     if len(found) > 1:
         raise BadInput(
@@ -115,6 +160,8 @@ async def _parts(opened: Sequence[Media], frames: bool, limits: OmniLimits | Non
         raise LimitExceeded(
             f"A video can be given as {limits.frames_min} to {limits.frames_max} frames; there are {len(opened)}."
         )
+    if seeing:  # only Qwen-Omni has a part for frames
+        return [*[await _part(media) for media in opened], text_part("(They are frames of one video, in order.)")]
     return [await frames_part(opened)]
 
 
