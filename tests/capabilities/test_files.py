@@ -117,7 +117,9 @@ async def test_hostile_arguments_give_a_reason(all_tools: Environ, arguments: di
 async def test_a_purpose_the_gateway_has_not_is_told_with_those_it_has(other_gateway: Any, notes: Path) -> None:
     """Model Studio, upload file: file-extract, batch, fine-tune."""
     async with connect(MEMORY, other_gateway(dialect="dashscope")) as client:
-        assert "file-extract" in await refused(client, "manage_files", action="upload", file=str(notes))
+        given = {"action": "upload", "file": str(notes)}
+        assert "file-extract" in await refused(client, "manage_files", **given, purpose="user_data")
+        assert "so the purpose is file-extract" in await answered(client, "manage_files", **given)
 
 
 @pytest.mark.parametrize("options", [{"dialect": "new-api"}, {"without": ("/files",)}])

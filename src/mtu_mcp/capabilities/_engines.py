@@ -8,12 +8,21 @@ no such model.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from mtu_mcp.app import App
 from mtu_mcp.capabilities._answers import incomplete
-from mtu_mcp.capabilities._filters import Applied, Filters, for_baidu, for_jina, for_openai, for_qwen, in_words
+from mtu_mcp.capabilities._filters import (
+    Applied,
+    Filters,
+    for_baidu,
+    for_jina,
+    for_openai,
+    for_openai_chat,
+    for_qwen,
+    in_words,
+)
 from mtu_mcp.capabilities._upstream import asking, choose, remark
 from mtu_mcp.errors import NotOffered, UnknownModel
 from mtu_mcp.gateway import BaiduSearch, ChatRequest, Citation, Exchange, ResponsesRequest, current_scope
@@ -158,10 +167,10 @@ async def _openai(app: App, query: Query) -> Found:
     model = chosen.model
     # The search models live on the chat endpoint and always search.
     if "search" in model or "chat_search" in app.catalogue.entry(model).traits:
-        applied = in_words(query.filters, model)
-        return await _by_chat(app, query, "openai", chosen, applied, {"web_search_options": {}})
-    applied = for_openai(query.filters)
-    options = {**applied.fields, "include": ["web_search_call.action.sources"], **query.options}
+        applied = for_openai_chat(query.filters, model, query.options)
+        return await _by_chat(app, replace(query, options={}), "openai", chosen, applied)
+    applied = for_openai(query.filters, query.options)
+    options = {"include": ["web_search_call.action.sources"], **applied.fields}
     async with asking(app, "responses", model, "search"):
         reply = await app.gateway.respond(ResponsesRequest(model, query.text + applied.words, options=options))
     notes = [remark(chosen), *applied.notes, incomplete(reply.cut)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 from urllib.parse import urlsplit
 
 from mtu_mcp.errors import BadInput
@@ -20,6 +20,8 @@ MOST_SITES: Final = 20
 """Qianfan AI search takes 20 hosts, Model Studio 25, OpenAI 100."""
 _FRESHNESS: Final = {"day": 7, "week": 7, "month": 30, "year": 365}
 """Model Studio, search_options.freshness: 7, 30, 180 or 365 days."""
+_OF_THE_SEARCH: Final = ("search_context_size", "user_location", "external_web_access")
+"""What OpenAI's search itself is told, as the web search guide has it."""
 _HOST: Final = re.compile(r"(?=.{1,253}$)[\w-]{1,63}(\.[\w-]{1,63})+")
 
 
@@ -101,14 +103,67 @@ def in_words(filters: Filters, engine: str, *, recency: bool = True, sites: bool
     return Applied(words=filters.words(recency=recency, sites=sites), notes=[note])
 
 
-def for_openai(filters: Filters) -> Applied:
-    """The web_search tool of the Responses API: filters.allowed_domains."""
+def for_openai(filters: Filters, options: Mapping[str, Any]) -> Applied:
+    """The web_search tool of the Responses API: filters.allowed_domains, and what `options` holds for the tool.
+
+    How much is read and from where is asked for (`search_context_size`, `user_location`) belongs to the tool here, and to
+    `web_search_options` in chat; both forms are taken, by these names or within a web_search tool among `tools`.
+    """
     applied = in_words(filters, "OpenAI's search", sites=False)
-    tool: dict[str, Any] = {"type": "web_search"}
+    own = _settings(options)
+    if place := own.get("user_location"):
+        own["user_location"] = {"type": "approximate", **{key: place[key] for key in place if key != "type"}}
+    found, others = _tools(options)
+    tool: dict[str, Any] = {"type": "web_search", **found, **own}
     if filters.sites:
         tool["filters"] = {"allowed_domains": list(filters.sites)}
-    applied.fields = {"tools": [tool]}
+    applied.fields = {**_others(options), "tools": [tool, *others]}
     return applied
+
+
+def for_openai_chat(filters: Filters, model: str, options: Mapping[str, Any]) -> Applied:
+    """The search models of chat completions: `web_search_options`, where the place is nested under `approximate`."""
+    applied = in_words(filters, model)
+    own = _settings(options)
+    if place := own.get("user_location"):
+        own["user_location"] = {
+            "type": "approximate",
+            "approximate": {key: place[key] for key in place if key != "type"},
+        }
+    _, others = _tools(options)
+    applied.fields = {**_others(options), "web_search_options": own, **({"tools": others} if others else {})}
+    return applied
+
+
+def _settings(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What `options` say of the search itself, the place without its nesting."""
+    given: Any = options.get("web_search_options")
+    own: dict[str, Any] = {**cast("dict[str, Any]", given)} if isinstance(given, dict) else {}
+    own |= {name: options[name] for name in _OF_THE_SEARCH if name in options}
+    place: Any = own.get("user_location")
+    if isinstance(place, dict):
+        inner: Any = cast("dict[str, Any]", place).get("approximate")
+        own["user_location"] = dict(cast("dict[str, Any]", inner if isinstance(inner, dict) else place))
+    else:
+        own.pop("user_location", None)
+    return own
+
+
+def _others(options: Mapping[str, Any]) -> dict[str, Any]:
+    taken = {*_OF_THE_SEARCH, "web_search_options", "tools"}
+    return {name: value for name, value in options.items() if name not in taken}
+
+
+def _tools(options: Mapping[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+    """The web_search tool among the `tools` of the options, and the others."""
+    given: Any = options.get("tools")
+    listed = cast("list[Any]", given) if isinstance(given, list) else []
+    searching = [cast("dict[str, Any]", tool) for tool in listed if _searches(tool)]
+    return (searching[0] if searching else {}), [tool for tool in listed if not _searches(tool)]
+
+
+def _searches(tool: Any) -> bool:
+    return isinstance(tool, dict) and str(cast("dict[str, Any]", tool).get("type", "")).startswith("web_search")
 
 
 def for_baidu(filters: Filters) -> Applied:

@@ -7,6 +7,7 @@ any host reads, and are paid for.
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -28,12 +29,17 @@ from mtu_mcp.gateway import FileEntry
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mtu_mcp.media import Media, Saved, Workspace
+    from mtu_mcp.media import Family, Media, Saved, Workspace
 
 MOST_BYTES: Final = 512 * 1024 * 1024
 """The Files API takes files of at most 512 MB."""
 SHOWN: Final = 100
-FAMILIES: Final = ("document", "image", "audio", "video")
+FAMILIES: Final[tuple[Family, ...]] = ("document", "image", "audio", "video")
+
+USUAL: Final = ("user_data", "file-extract")
+"""Purposes of a file nobody gave one: OpenAI's, then Model Studio's, which knows no other for documents."""
+_PURPOSE: Final = re.compile(r"\bpurpose\b|user_data", re.IGNORECASE)
+"""Words of a refusal that is about the purpose; it costs nothing."""
 
 Action = Literal["upload", "list", "read", "delete"]
 
@@ -73,9 +79,16 @@ async def manage_files(
 
 async def _upload(app: App, answer: Answer, workspace: Workspace, file: str, purpose: str | None) -> None:
     media = await _open(app, workspace, file)
-    meant = (purpose or "").strip() or ("batch" if media.kind.extension == "jsonl" else "user_data")
+    named = (purpose or "").strip()
+    meant = [named] if named else ["batch"] if media.kind.extension == "jsonl" else list(USUAL)
     async with offered(app, "files"):
-        entry = await app.gateway.upload_file(upload_of(media), meant)
+        try:
+            entry = await app.gateway.upload_file(upload_of(media), meant[0])
+        except Rejected as error:
+            if len(meant) == 1 or not _PURPOSE.search(error.message):
+                raise
+            entry = await app.gateway.upload_file(upload_of(media), meant[1])
+            answer.note(f"This gateway takes no {meant[0]}, so the purpose is {meant[1]}.")
     answer.say(f"Uploaded: {row(entry)}")
     if entry.status == "uploaded":
         answer.note("The gateway is still parsing it.")
@@ -183,6 +196,7 @@ CAPABILITY = Capability(
             writes=True,
             destructive=True,
             search_hint="upload list download delete remote files storage",
+            files={"file": FAMILIES},
         ),
     ),
     resources=(

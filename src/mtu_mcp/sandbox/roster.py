@@ -44,7 +44,7 @@ KNOWN: tuple[Model, ...] = (
     *_models("gpt-4o gpt-4o-mini", "openai", "openai", "chat responses", (128_000, 16_384)),
     *_models("gpt-4.1 gpt-4.1-mini", "openai", "openai", "chat responses", (1_047_576, 32_768)),
     *_models("gpt-5 gpt-5-mini gpt-5.1", "openai", "openai", "chat responses", (400_000, 128_000), "no-temperature"),
-    *_models("gpt-5-codex gpt-5-pro", "openai", "openai", "responses", (400_000, 128_000), "no-temperature"),
+    *_models("gpt-5-codex gpt-5-pro gpt-5.1-codex", "openai", "openai", "responses", (400_000, 128_000), "no-temperature"),
     *_models("o3", "openai", "openai", "chat responses", (200_000, 100_000), "no-temperature"),
     *_models(
         "gpt-4o-search-preview gpt-4o-mini-search-preview gpt-5-search-api",
@@ -72,7 +72,7 @@ KNOWN: tuple[Model, ...] = (
     *_models("qwen-long qwen-long-latest", "alibaba", "qwen", "chat", (10_000_000, 8_192), "documents"),
     *_models("deepseek-chat", "deepseek", "deepseek", "chat", (131_072, 8_192)),
     *_models("deepseek-reasoner", "deepseek", "deepseek", "chat", (131_072, 65_536), "always-thinks"),
-    *_models("gemini-2.5-flash", "google", "openai", "chat", (1_048_576, 65_536)),
+    *_models("gemini-2.5-flash gemini-3-pro-preview", "google", "openai", "chat", (1_048_576, 65_536)),
     *_models("gemini-2.5-flash-image", "google", "openai", "chat", (32_768, 32_768), "paints"),
     *_models(
         "qwen-omni-turbo qwen-omni-turbo-latest qwen-omni-turbo-2025-03-26 qwen-omni-turbo-2025-01-19 qwen2.5-omni-7b",
@@ -104,6 +104,7 @@ KNOWN: tuple[Model, ...] = (
     *_models("acme/embed", "acme", "openai", "embed", (2_048, 0)),
     *_models("omni-moderation-latest omni-moderation-2024-09-26", "openai", "openai", "moderate", (0, 0)),
     *_models("text-moderation-latest text-moderation-stable", "openai", "openai", "moderate", (0, 0)),
+    *_models("mistral-large-3", "mistralai", "openai", "chat", (262_144, 16_384)),
     *_models("acme/tiny:free", "acme", "openai", "chat", (8_192, 2_048)),
 )
 ALIASES = {

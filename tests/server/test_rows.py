@@ -1,0 +1,70 @@
+"""Each page of the gateway's documentation, tried from a host in each dialect of gateway."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from connections import MEMORY, connect
+from mtu_mcp.sandbox import Options, Sandbox
+from mtu_mcp.sandbox.refusals import DIALECTS
+
+pytest.register_assert_rewrite("server.rows")
+from server.rows.host import CASES, Case, Host  # noqa: E402 - its assertions are rewritten too
+
+PAGES: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "house" / "pages.json").read_text("utf-8"))
+for _module in ("news", "api", "media", "qwen", "documents", "omni"):
+    import_module(f"server.rows.{_module}")
+TRIED: dict[Case, list[str]] = {}
+for _page, _case in CASES.items():
+    TRIED.setdefault(_case, []).append(_page)
+
+
+@pytest.fixture(scope="module")
+def portal() -> Iterator[BlockingPortal]:
+    """A loop of its own, in which clients stay connected from one test to the next."""
+    with start_blocking_portal() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def hosts(portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Host]]:
+    with ExitStack() as stack:
+        found: dict[str, Host] = {}
+        for dialect in DIALECTS:
+            folder = tmp_path_factory.mktemp(dialect)
+            gateway = stack.enter_context(Sandbox(Options(dialect=dialect, assistants=True)))
+            environ = {
+                "MTU_BASE_URL": gateway.base_url,
+                "MTU_API_KEY": "sk-test-key-0123456789",
+                "MTU_OUTPUT_DIR": str(folder / "made"),
+                "MTU_DATABASE_URL": str(folder / "mtu.db"),
+                "MTU_ALLOWED_DIRS": str(folder),
+                "MTU_TOOLSETS": "all",
+                "MTU_MAX_RETRIES": "0",
+            }
+            client = stack.enter_context(portal.wrap_async_context_manager(connect(MEMORY, environ)))
+            found[dialect] = Host(client, gateway, folder, dialect, environ)
+        yield found
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("case", TRIED, ids=lambda case: case.__name__)
+def test_a_page_can_be_used_from_a_host(
+    case: Case, dialect: str, hosts: dict[str, Host], portal: BlockingPortal
+) -> None:
+    """The gateway's documentation, page by page; where its rules stand is said with each case."""
+    host = hosts[dialect]
+    host.begin()
+    portal.call(case, host)
+    named = {name for page in PAGES if page["page"] in TRIED[case] for name in _named(page)}
+    assert named <= host.used, f"the README names {named - host.used} too"
+
+
+def _named(page: dict[str, Any]) -> list[str]:
+    return [*page.get("tools", []), *page.get("resources", [])]
