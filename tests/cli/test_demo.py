@@ -86,7 +86,7 @@ def test_a_file_of_the_users_own_is_not_written_over(tmp_path: Path) -> None:
     demo.bring_files(tmp_path)
     demo.bring_files(tmp_path)
     (tmp_path / "picture.png").write_bytes(b"mine")
-    with pytest.raises(OSError, match="another picture.png"):
+    with pytest.raises(OSError, match=r"another picture\.png"):
         demo.bring_files(tmp_path)
     assert (tmp_path / "picture.png").read_bytes() == b"mine"
 
