@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from mtu_mcp.catalogue import Facts
     from mtu_mcp.media import Fetched, Library, Workspace
+    from mtu_mcp.media.tickets import Tickets
     from mtu_mcp.media.spool import Spool
 
 T = TypeVar("T")
@@ -121,6 +122,7 @@ class App:
         elsewhere: Models this gateway was found to serve through the Responses API alone.
         tasks: Where work runs that may outlive the call that began it; it is cancelled when the server ends.
         under_way: Such work, by the ids of its jobs.
+        uploads: The links with which people hand files in, where there is a page for that.
     """
 
     settings: Settings
@@ -134,6 +136,7 @@ class App:
     elsewhere: set[str] = field(default_factory=set[str])
     tasks: TaskGroup | None = None
     under_way: dict[str, UnderWay] = field(default_factory=dict[str, UnderWay])
+    uploads: Tickets | None = None
 
     @property
     def records(self) -> Records:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from mtu_mcp.admission import ServerToken, hosts, https, issuer, most, tokens
 from mtu_mcp.errors import SettingsError
+from mtu_mcp.places import WORDS, named_folder
 
 PREFIX: Final = "MTU_"
 DEFAULT_BASE_URL: Final = "https://api.mtuo.ai/v1"
@@ -91,7 +92,7 @@ class Settings(BaseModel):
     read_only: bool = Field(False, description="List only tools that make or change no files, and keep no long texts.")
     allowed_dirs: tuple[Path, ...] = Field(
         (),
-        description="Folders whose files may be sent, besides the host's roots; separated by `;` or the system's path separator.",
+        description="Folders whose files may be sent, besides the host's roots; separated by `;` or the system's path separator. `downloads`, `screenshots`, `desktop` and `pictures` stand for yours.",
     )
     output_dir: Path = Field(
         default_factory=lambda: default_data_dir() / "media",
@@ -264,7 +265,12 @@ def _folder(raw: str) -> Path:
 
 def _folders(raw: str) -> tuple[Path, ...]:
     parts = raw.split(";") if ";" in raw or os.pathsep == ";" else raw.split(os.pathsep)
-    return tuple(_folder(part.strip()) for part in parts if part.strip())
+    found = [
+        named_folder(part.strip().lower()) if part.strip().lower() in WORDS else _folder(part.strip())
+        for part in parts
+        if part.strip()
+    ]
+    return tuple(dict.fromkeys(found))
 
 
 def _database(raw: str) -> str:

@@ -42,6 +42,8 @@ makes or edits pictures and saves them as files. transcribe turns speech into te
 from the web with sources. list_models says what there is and what it costs. get_job \
 gives the result of work handed off.
 Files: give absolute paths inside the folders the user allowed, or URLs, or the mtu://media/ links of earlier answers. \
+A file that is only in the chat is out of reach: ask the user to save it there and give "latest" instead of a path (or \
+"latest sound", "latest 2 pictures"), or "upload" for a page to hand it in. \
 Calls cost the user money: do not repeat one whose answer arrived. Tell the user the path of every file made, since \
 some hosts hide pictures. An error says what to fix; pass that on instead of trying again unchanged."""
 

@@ -4,9 +4,14 @@ Keeping registration out of the capability files means a tool is a plain functio
 listed without a server, and the edge (errors, redaction, toolsets) is applied to all of them in one place.
 """
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mtu_mcp.media import Family
 
 Completer = Callable[[str, Mapping[str, str]], Awaitable[list[str]]]
 """Suggests values for an argument: (what was typed so far, the arguments already given) -> values."""
@@ -26,6 +31,7 @@ class ToolSpec:
         idempotent: Calling twice is the same as calling once.
         open_world: Reaches the gateway or the web.
         search_hint: Words that a host's tool search should find it by.
+        files: The parameters that name files, and the families of file each takes; there `latest` may stand for one.
     """
 
     fn: Callable[..., Any]
@@ -37,6 +43,7 @@ class ToolSpec:
     idempotent: bool = False
     open_world: bool = True
     search_hint: str = ""
+    files: Mapping[str, tuple[Family, ...]] = field(default_factory=dict[str, "tuple[Family, ...]"])
 
     @property
     def name(self) -> str:

@@ -213,6 +213,7 @@ CAPABILITY = Capability(
             toolset="batches",
             writes=True,
             search_hint="many prompts bulk cheap JSONL",
+            files={"file": ("document",)},
         ),
     )
 )

@@ -227,6 +227,7 @@ CAPABILITY = Capability(
             chat,
             title="Chat with a model",
             search_hint="LLM second opinion",
+            files={"images": ("image",)},
         ),
     )
 )

@@ -186,6 +186,7 @@ CAPABILITY = Capability(
             title="Ask about documents",
             toolset="documents",
             search_hint="PDF Word docx report contract book summary qwen-long",
+            files={"documents": ("document", "image")},
         ),
     )
 )

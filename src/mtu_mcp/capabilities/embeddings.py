@@ -252,6 +252,7 @@ CAPABILITY = Capability(
             embed_text,
             title="Embed texts",
             toolset="vectors",
+            files={"file": ("document",)},
         ),
     )
 )

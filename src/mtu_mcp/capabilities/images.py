@@ -266,6 +266,7 @@ CAPABILITY = Capability(
             title="Make or edit pictures",
             writes=True,
             search_hint="draw image illustration logo inpaint",
+            files={"images": ("image",), "mask": ("image",)},
         ),
     )
 )

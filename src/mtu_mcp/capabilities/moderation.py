@@ -164,6 +164,7 @@ CAPABILITY = Capability(
             toolset="safety",
             read_only=True,
             idempotent=True,
+            files={"images": ("image",)},
         ),
     )
 )

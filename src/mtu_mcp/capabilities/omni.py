@@ -30,9 +30,9 @@ from mtu_mcp.gateway import ChatAnswer, ChatRequest
 
 if TYPE_CHECKING:
     from mtu_mcp.catalogue import OmniLimits
-    from mtu_mcp.media import Media, Workspace
+    from mtu_mcp.media import Family, Media, Workspace
 
-FAMILIES = ("image", "audio", "video")
+FAMILIES: tuple[Family, ...] = ("image", "audio", "video")
 MEGABYTE = 1024 * 1024
 
 
@@ -218,6 +218,7 @@ CAPABILITY = Capability(
             understand,
             title="Understand pictures, sound or video",
             search_hint="describe photo OCR",
+            files={"media": FAMILIES},
         ),
     )
 )

@@ -202,6 +202,7 @@ CAPABILITY = Capability(
             toolset="audio",
             writes=True,
             search_hint="TTS voice read aloud narration",
+            files={"file": ("document",)},
         ),
     )
 )

@@ -212,6 +212,7 @@ CAPABILITY = Capability(
             transcribe,
             title="Transcribe speech",
             search_hint="audio recording meeting subtitles whisper",
+            files={"file": ("audio", "video")},
         ),
     )
 )

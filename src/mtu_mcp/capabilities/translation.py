@@ -190,6 +190,7 @@ CAPABILITY = Capability(
             title="Translate",
             toolset="text",
             search_hint="localize subtitles srt glossary",
+            files={"file": ("document",)},
         ),
     ),
     resources=(ResourceSpec("mtu://languages", languages, "Languages"),),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mtu_mcp.media.download import Fetched, fetch
     from mtu_mcp.media.extraction import extract_text
     from mtu_mcp.media.kinds import Family, Kind, kind_of, kind_of_name
+    from mtu_mcp.media.latest import Found, Wish, newest, wish_of
     from mtu_mcp.media.library import Library, Saved
     from mtu_mcp.media.measurement import Measurement, measure, measure_blocking
     from mtu_mcp.media.privacy import strip_metadata
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Family",
     "Fetched",
+    "Found",
     "Kind",
     "Library",
     "Measurement",
     "Media",
     "Preview",
     "Saved",
+    "Wish",
     "Workspace",
     "extract_text",
     "fetch",
@@ -37,21 +40,25 @@ __all__ = [
     "kind_of_name",
     "measure",
     "measure_blocking",
+    "newest",
     "open_reference",
     "preview",
     "strip_metadata",
+    "wish_of",
 ]
 
 # Names are loaded when first asked for: a server that lists its tools needs none of this yet.
 _HOMES: Final = {
     "Family": "kinds",
     "Fetched": "download",
+    "Found": "latest",
     "Kind": "kinds",
     "Library": "library",
     "Measurement": "measurement",
     "Media": "references",
     "Preview": "thumbnails",
     "Saved": "library",
+    "Wish": "latest",
     "Workspace": "workspace",
     "extract_text": "extraction",
     "fetch": "download",
@@ -60,9 +67,11 @@ _HOMES: Final = {
     "kind_of_name": "kinds",
     "measure": "measurement",
     "measure_blocking": "measurement",
+    "newest": "latest",
     "open_reference": "references",
     "preview": "thumbnails",
     "strip_metadata": "privacy",
+    "wish_of": "latest",
 }
 
 

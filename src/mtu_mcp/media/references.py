@@ -200,7 +200,7 @@ async def _address(url: str, max_bytes: int, download: Download | None) -> Media
 
 def from_bytes(data: bytes, name: str = "") -> Media:
     """Media made of bytes in memory; its kind comes from the bytes, its extension from the kind."""
-    kind = _settled(kinds.kind_of(data[: kinds.HEAD], name), io.BytesIO(data))
+    kind = settled(kinds.kind_of(data[: kinds.HEAD], name), io.BytesIO(data))
     return Media(name=_fitting(name or "file", kind), kind=kind, size=len(data), data=data)
 
 
@@ -257,11 +257,11 @@ def _described(path: Path, opener: Callable[[], BinaryIO], max_bytes: int) -> Me
         if not size:
             raise BadInput(f"{names.quote(path.name)} is empty.")
         stream.seek(0)
-        kind = _settled(kinds.kind_of(stream.read(kinds.HEAD), path.name), stream)
+        kind = settled(kinds.kind_of(stream.read(kinds.HEAD), path.name), stream)
     return Media(name=_fitting(path.name, kind), kind=kind, size=size, path=path, opener=opener)
 
 
-def _settled(kind: Kind, stream: BinaryIO) -> Kind:
+def settled(kind: Kind, stream: BinaryIO) -> Kind:
     """The kind, with containers for video that hold sound alone told apart: voice memos, browser recordings."""
     extension = _WITHOUT_PICTURE.get(kind.mime)
     if extension is None:

@@ -53,6 +53,7 @@ class Workspace:
 
     Attributes:
         folders: The allowed folders, resolved, without doubles, the output folder last.
+        granted: Those of them that somebody allowed, resolved: without the output folder, unless it was named as well.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Workspace:
         self._own = os.path.realpath(library)
         self._given = tuple(dict.fromkeys(given + real))
         self.folders = tuple(Path(folder) for folder in dict.fromkeys(real))
+        self.granted = tuple(Path(folder) for folder in dict.fromkeys(real[:-1]))
 
     def locate(self, text: str) -> Path:
         """Turn what a model wrote into the real path of a regular file in an allowed folder.

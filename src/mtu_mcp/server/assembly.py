@@ -31,7 +31,7 @@ from mtu_mcp.capabilities._approval import FREE
 from mtu_mcp.capabilities._spec import Completer, PromptSpec, ResourceSpec, ToolSpec
 from mtu_mcp.errors import Refused
 from mtu_mcp.server import views
-from mtu_mcp.server.edge import after_approval, check_arguments, explained, guard_resource, guard_tool
+from mtu_mcp.server.edge import after_approval, after_choice, check_arguments, explained, guard_resource, guard_tool
 from mtu_mcp.server.handoff import Calls
 from mtu_mcp.server.icon import icons
 from mtu_mcp.server.limits import calling
@@ -231,9 +231,11 @@ def build_tool(spec: ToolSpec, *, ask: bool = False, calls: Calls | None = None)
         ask: Whether the user is asked about its cost.
         calls: Where its work goes on when the call is over; None for work that ends with the call.
     """
-    guarded = guard_tool(spec.fn)
+    guarded = guard_tool(spec.fn, spec.files)
     if calls is not None and spec.name not in FREE:
         guarded = calls.detached(guarded)
+    if spec.files:
+        guarded = after_choice(guarded, spec.files)
     tool = Tool.from_function(
         after_approval(guarded) if ask else guarded,
         title=spec.title,

@@ -8,8 +8,8 @@ key is taken out of whatever leaves, wherever it came from.
 import functools
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any, get_type_hints
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError, UnexpectedToolError
 from mcp.shared.exceptions import MCPError
@@ -18,18 +18,29 @@ from pydantic import ValidationError
 
 from mtu_mcp.app import current_app
 from mtu_mcp.capabilities._approval import Spending
+from mtu_mcp.capabilities._attachments import Latest, helped, with_latest
 from mtu_mcp.capabilities._spec import Content
 from mtu_mcp.errors import BadInput, MtuError, NotFound
 from mtu_mcp.server.limits import holding
 from mtu_mcp.server.logs import hide
+
+if TYPE_CHECKING:
+    from mtu_mcp.media import Family
 
 logger = logging.getLogger(__name__)
 
 MOST_COMPLAINTS = 5
 
 
-def guard_tool(fn: Callable[..., Awaitable[CallToolResult]]) -> Callable[..., Awaitable[CallToolResult]]:
-    """Wrap a tool so that it always answers, and never with the key."""
+def guard_tool(
+    fn: Callable[..., Awaitable[CallToolResult]], files: Mapping[str, Sequence["Family"]] | None = None
+) -> Callable[..., Awaitable[CallToolResult]]:
+    """Wrap a tool so that it always answers, and never with the key.
+
+    Args:
+        fn: The tool.
+        files: The parameters that name files, so that an error about one says how it can be handed in.
+    """
 
     @functools.wraps(fn)
     async def guarded(*args: Any, **kwargs: Any) -> CallToolResult:
@@ -37,7 +48,7 @@ def guard_tool(fn: Callable[..., Awaitable[CallToolResult]]) -> Callable[..., Aw
             with holding():
                 result = await fn(*args, **kwargs)
         except MtuError as error:
-            result = failed(str(error))
+            result = failed(str(helped(error, kwargs, files or {})))
         except (MCPError, ToolError):
             raise
         except Exception as error:
@@ -56,15 +67,29 @@ def after_approval(fn: Callable[..., Awaitable[CallToolResult]]) -> Callable[...
         del spending  # noted in the scope; refused before this is reached
         return await fn(*args, **kwargs)
 
+    _take(asked, fn, "spending", Spending)
+    return asked
+
+
+def after_choice(
+    fn: Callable[..., Awaitable[CallToolResult]], files: Mapping[str, Sequence["Family"]]
+) -> Callable[..., Awaitable[CallToolResult]]:
+    """Wrap a tool so that `latest` in its parameters for files is a file before it runs."""
+    opened = with_latest(fn, files)
+    _take(opened, fn, "latest", Latest)
+    return opened
+
+
+def _take(wrapped: Callable[..., Any], fn: Callable[..., Any], name: str, annotation: Any) -> None:
+    """Give a wrapper the signature of what it wraps and one parameter more, filled by a resolver."""
     # Spelt out, since names in a signature that was put together are not looked up in the tool's own module.
     hints = get_type_hints(fn, include_extras=True)
-    own = [one.replace(annotation=hints[name]) for name, one in inspect.signature(fn).parameters.items()]
-    first = inspect.Parameter("spending", inspect.Parameter.KEYWORD_ONLY, annotation=Spending)
+    own = [one.replace(annotation=hints[each]) for each, one in inspect.signature(fn).parameters.items()]
+    first = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
     # Resolvers run in the order of the parameters, so this one goes before the tool's own.
     place = next((at for at, one in enumerate(own) if one.kind is inspect.Parameter.KEYWORD_ONLY), len(own))
-    asked.__dict__["__signature__"] = inspect.Signature([*own[:place], first, *own[place:]])
-    asked.__annotations__ = {**hints, "spending": Spending}
-    return asked
+    wrapped.__dict__["__signature__"] = inspect.Signature([*own[:place], first, *own[place:]])
+    wrapped.__annotations__ = {**hints, name: annotation}
 
 
 async def guard_resource(uri: str, read: Callable[[], Awaitable[Content]]) -> Content:
