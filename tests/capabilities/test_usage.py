@@ -54,8 +54,8 @@ async def test_the_text_says_everything_the_data_says(environ: Environ, gateway:
     environ = {**environ, "MTU_BUDGET_MONTH": "50"}
     gateway.arm("500", "/chat/completions")
     async with connect(MEMORY, environ) as client:
-        await refused(client, "chat", prompt="Hello", model="qwen-plus")
-        await answered(client, "chat", prompt="Hello", model="qwen-plus")
+        await refused(client, "chat", prompt="Hello", model="acme/tiny:free", max_tokens=100)
+        await answered(client, "chat", prompt="Hello", model="acme/tiny:free", max_tokens=100)
         result = await call(client, "usage_report")
     said, data = text_of(result), result.structured_content or {}
     assert f"CNY {data['total']['cny']:.4f}" in said

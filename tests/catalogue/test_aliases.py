@@ -92,13 +92,13 @@ async def test_the_cheapest_is_told_by_price_where_prices_are_known() -> None:
         }
     }
     choice = await catalogue("gpt-4o", "acme-1", "gpt-4o-mini", own=own).choose("chat", "cheap")
-    assert (choice.model, choice.why) == ("acme-1", "its list price is the lowest of the 2 known here")
+    assert (choice.model, choice.why) == ("acme-1", "its list price is the lowest of the 3 known here")
 
 
 async def test_three_makers_are_three_makers() -> None:
     """Our promise: a panel of different makers, filled up where there are fewer."""
-    offered = ("gpt-4o", "gpt-5.1", "qwen-plus", "qwen3-max", "deepseek-chat", "tts-1")
-    assert await catalogue(*offered).makers_best(3) == ("gpt-5.1", "qwen3-max", "deepseek-chat")
+    offered = ("gpt-4o", "gpt-5.1", "qwen-plus", "qwen3-max", "mistral-large-3", "tts-1")
+    assert await catalogue(*offered).makers_best(3) == ("gpt-5.1", "qwen3-max", "mistral-large-3")
     assert await catalogue("gpt-4o", "gpt-4.1", "tts-1").makers_best(3) == ("gpt-4.1", "gpt-4o")
 
 

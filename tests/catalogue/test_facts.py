@@ -206,5 +206,5 @@ def test_a_part_of_a_long_name_finds_it():
 
 def test_importing_the_room_reads_no_data_and_loads_nothing_slow():
     """Our promise: serve answers first; facts are read when first needed."""
-    code = "import sys, mtu_mcp.catalogue; sys.exit(any(f'mtu_mcp.catalogue.{m}' in sys.modules for m in ('facts', 'prices')))"
+    code = "import sys, mtu_mcp.catalogue; sys.exit(any(f'mtu_mcp.catalogue.{m}' in sys.modules for m in ('facts', 'prices', 'costs', 'sheets')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

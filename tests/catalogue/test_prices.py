@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from mtu_mcp.catalogue import Catalogue, Prices
-from mtu_mcp.catalogue.prices import cost
+from mtu_mcp.catalogue.costs import cost
 from mtu_mcp.settings import Settings
 
 
@@ -18,6 +18,11 @@ class Counted:
     input_audio: int | None = None
     input_video: int | None = None
     output_audio: int | None = None
+    cached_tokens: int = 0
+    cache_written: int = 0
+    cache_marked: bool = False
+    reasoning_tokens: int = 0
+    estimated: bool = False
 
 
 async def nothing_listed():
@@ -78,7 +83,7 @@ def test_the_basis_tells_how_the_sum_was_made():
 
 def test_a_model_without_a_published_price_has_no_cost():
     """Our promise: unknown is said, never guessed."""
-    assert catalogue.estimate("gpt-5.1", Counted(input_tokens=10, output_tokens=10)) is None
+    assert catalogue.estimate("jina-deepsearch-v1", Counted(input_tokens=10, output_tokens=10)) is None
     assert catalogue.estimate("never-heard-of-it", Counted(input_tokens=10)) is None
 
 

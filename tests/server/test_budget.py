@@ -71,9 +71,9 @@ async def test_a_call_is_one_settled_row_whose_sum_is_the_receipts(environ: Envi
 async def test_without_a_cap_an_unknown_price_is_unknown_and_with_one_it_is_assumed(environ: Environ) -> None:
     """Our promise: a cap counts what nobody knows at a ceiling, and everything that shows it says so."""
     async with connect(MEMORY, environ) as client:
-        assert "CNY" not in text_of(await chat(client))
+        assert "CNY" not in text_of(await chat(client, model="acme/tiny:free", max_tokens=100))
     async with connect(MEMORY, {**environ, "MTU_BUDGET_DAY": "100"}) as client:
-        assert "(assumed price)" in text_of(await chat(client))
+        assert "(assumed price)" in text_of(await chat(client, model="acme/tiny:free", max_tokens=100))
     found = rows(environ, "basis", "cny")
     assert [basis for basis, _ in found] == ["unknown", "assumed"]
     assert found[0][1] == 0 < found[1][1]
@@ -89,7 +89,7 @@ async def test_a_call_that_ends_badly_is_one_row_too(
     """Our promise: written once however it ends; what the gateway refused costs nothing."""
     gateway.arm(fault, "/chat/completions")
     async with connect(MEMORY, {**priced, "MTU_BUDGET_DAY": "100"}) as client:
-        await chat(client, "Count to 300", model="gpt-4o")
+        await chat(client, "Count to 300", model="acme/tiny:free", max_tokens=100)
     assert rows(priced, "state", "basis", "reserved") == [(state, basis, 0)]
 
 

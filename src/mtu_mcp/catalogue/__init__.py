@@ -1,6 +1,6 @@
 """Catalogue: which models there are, what each can do, what it takes, what it costs.
 
-Owns: the shipped facts (`models.json`), the gateway's live list, preference lists, near names, token and price sums.
+Owns: the shipped facts (`models.json`, `figures.json`), the gateway's live list, preference lists, near names, token and price sums.
 Asks for: settings and a function that fetches the gateway's list of models; opens no connection and no file of a user.
 Knows nothing of: the protocol, the wire, conversations, files.
 Because: models come and go each month, so everything that names one is data here and nothing elsewhere has to change.
@@ -13,9 +13,10 @@ from mtu_mcp.catalogue.choices import CAPABILITIES, Capability, Choice
 
 if TYPE_CHECKING:
     from mtu_mcp.catalogue.assumptions import Assumed, Figures, kind_of
+    from mtu_mcp.catalogue.costs import Cost, Pieces, UsageLike, cost
     from mtu_mcp.catalogue.entries import AudioLimits, EmbeddingLimits, Entry, ImageLimits, OmniLimits
     from mtu_mcp.catalogue.facts import Facts
-    from mtu_mcp.catalogue.prices import Cost, Pieces, PriceLine, Prices, UsageLike, cost
+    from mtu_mcp.catalogue.prices import PicturePrice, PriceLine, Prices, Tier
     from mtu_mcp.catalogue.tokens import OmniRates
 
 __all__ = [
@@ -34,9 +35,11 @@ __all__ = [
     "Offer",
     "OmniLimits",
     "OmniRates",
+    "PicturePrice",
     "Pieces",
     "PriceLine",
     "Prices",
+    "Tier",
     "UsageLike",
     "cost",
     "kind_of",
@@ -47,18 +50,20 @@ _LATER = {
     "Assumed": "assumptions",
     "Figures": "assumptions",
     "kind_of": "assumptions",
-    "Pieces": "prices",
-    "cost": "prices",
+    "Pieces": "costs",
+    "cost": "costs",
     "AudioLimits": "entries",
     "EmbeddingLimits": "entries",
     "Entry": "entries",
     "ImageLimits": "entries",
     "OmniLimits": "entries",
     "Facts": "facts",
-    "Cost": "prices",
+    "Cost": "costs",
+    "PicturePrice": "prices",
     "PriceLine": "prices",
     "Prices": "prices",
-    "UsageLike": "prices",
+    "Tier": "prices",
+    "UsageLike": "costs",
     "OmniRates": "tokens",
 }
 

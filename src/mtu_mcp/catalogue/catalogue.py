@@ -19,9 +19,9 @@ from mtu_mcp.errors import MtuError
 from mtu_mcp.settings import Settings, variable
 
 if TYPE_CHECKING:
+    from mtu_mcp.catalogue.costs import Cost, UsageLike
     from mtu_mcp.catalogue.entries import Entry
     from mtu_mcp.catalogue.facts import Facts
-    from mtu_mcp.catalogue.prices import Cost, UsageLike
 
 FAILURE_KEPT: Final = 10.0
 # What servers call a model's window besides OpenAI's list, which has none: vLLM, OpenRouter and others.
@@ -90,6 +90,11 @@ class Catalogue:
         from mtu_mcp.catalogue.facts import shipped
 
         return self._given_facts or shipped()
+
+    @property
+    def last(self) -> Offer | None:
+        """The list as it was last fetched; None before that."""
+        return self._offer
 
     async def offered(self) -> Offer:
         """The gateway's models, or the shipped ones with the reason; never raises for a gateway's failure.
@@ -190,10 +195,10 @@ class Catalogue:
             media: Whether pictures, sound or video went in, for a gateway that does not count them apart.
             batch: Whether it was part of a batch.
         """
-        from mtu_mcp.catalogue import prices
+        from mtu_mcp.catalogue.costs import cost
 
         known = self.entry(model).prices
-        return prices.cost(known, usage, media=media, batch=batch) if known else None
+        return cost(known, usage, media=media, batch=batch) if known else None
 
     def _set(self, capability: Capability) -> Choice | None:
         """What the settings name for it. A wider setting does not count where that model is known to be unable."""

@@ -1,6 +1,7 @@
-"""The shipped facts about models, read from `models.json` when first needed, and the search for a name in them.
+"""The shipped facts about models, read when first needed, and the search for a name in them.
 
-Facts are a plain value made from a mapping; an operator's own file is laid over the shipped ones (`overrides`).
+Families of models stand in `models.json`, the figures of single ones in `figures.json` (`sheets`). Facts are a plain
+value made from such mappings; an operator's own file is laid over the shipped ones (`overrides`).
 """
 
 import functools
@@ -17,6 +18,7 @@ from mtu_mcp.catalogue.assumptions import NOTHING, Assumed
 from mtu_mcp.catalogue.entries import AudioLimits, EmbeddingLimits, Entry, ImageLimits, OmniLimits
 from mtu_mcp.catalogue.names import spellings
 from mtu_mcp.catalogue.prices import Prices
+from mtu_mcp.catalogue.sheets import NO_SHEETS, Sheets
 from mtu_mcp.catalogue.tokens import OmniRates
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class Facts:
         preferences: For a capability, names in order of preference.
         aliases: For a word such as "best", names in order of preference.
         assumed: What stands in for prices that are not known.
+        sheets: Figures of single models.
     """
 
     def __init__(
@@ -39,8 +42,10 @@ class Facts:
         preferences: Mapping[str, tuple[str, ...]],
         aliases: Mapping[str, tuple[str, ...]] | None = None,
         assumed: Assumed = NOTHING,
+        sheets: Sheets = NO_SHEETS,
     ) -> None:
         self.assumed = assumed
+        self._sheets = sheets
         self._aliases = dict(aliases or {})
         self._changes: tuple[Change, ...] = ()
         self._exact: dict[str, Entry] = {}
@@ -54,8 +59,8 @@ class Facts:
         self._preferences = preferences
 
     @classmethod
-    def read(cls, raw: Mapping[str, Any]) -> Self:
-        """Facts from a mapping in the form of `models.json`.
+    def read(cls, raw: Mapping[str, Any], figures: Mapping[str, Any] | None = None) -> Self:
+        """Facts from mappings in the form of `models.json` and `figures.json`.
 
         Raises:
             KeyError: A family lacks its names, or refers to limits or rates that are not there.
@@ -66,12 +71,13 @@ class Facts:
         rates = {name: OmniRates(**value) for name, value in raw.get("rates", {}).items()}
         families = [_family(family, limits, rates) for family in raw.get("families", ())]
         lists = ({name: tuple(value) for name, value in raw.get(key, {}).items()} for key in ("preferences", "aliases"))
-        return cls(families, *lists, assumed=_assumed(raw.get("assumed", {})))
+        return cls(families, *lists, assumed=_assumed(raw.get("assumed", {})), sheets=Sheets(figures or {}))
 
     def changed(self, overrides: "Overrides") -> "Facts":
         """These facts with an operator's own laid over them; the operator's lists come before the shipped ones."""
         facts = copy(self)
-        facts._changes = overrides.changes
+        facts._sheets = self._sheets.at_rates(overrides.currencies)
+        facts._changes = tuple(change.at_rates(facts._sheets.currencies) for change in overrides.changes)
         facts._preferences = _before(overrides.preferences, self._preferences)
         facts._aliases = _before(overrides.aliases, self._aliases)
         facts.assumed = _assumed(overrides.assumed, self.assumed)
@@ -95,6 +101,8 @@ class Facts:
     def entry(self, name: str) -> Entry:
         """What is known of a model; an entry with nothing but its name if that is nothing."""
         entry = replace(self._find(name), name=name)
+        if sheet := self._sheets.find(spellings(name)):
+            entry = sheet.applied(entry)
         for change in self._changes:
             if change.fits(name):
                 entry = change.applied(entry)
@@ -121,8 +129,9 @@ def shipped() -> Facts:
     """The facts that come with this version, read once."""
     from importlib.resources import files
 
-    text = files("mtu_mcp.catalogue").joinpath("models.json").read_text(encoding="utf-8")
-    return Facts.read(json.loads(text))
+    folder = files("mtu_mcp.catalogue")
+    both = (json.loads(folder.joinpath(name).read_text(encoding="utf-8")) for name in ("models.json", "figures.json"))
+    return Facts.read(*both)
 
 
 _NOTHING = Entry("")

@@ -5,12 +5,16 @@ The file is JSON:
     {"models": {"qwen-plus": {"prices": {"input_text": 0.0008, "output_text": 0.002}},
                 "acme-*": {"capabilities": ["chat", "vision"], "context": 32000, "note": "Ours."},
                 "acme-ears": {"capabilities": ["transcribe"], "audio": {"file_bytes": 10000000, "seconds": 300}}},
+     "currencies": {"USD": 7.1},
      "preferences": {"chat": ["acme-large", "qwen-plus"]},
      "aliases": {"best": ["acme-large"], "house": ["acme-small"]},
      "assumed": {"prices": {"text": {"output_text": 0.1}}, "figures": {"output": 2000}}}
 
-A model's name may be a pattern with `*`; only the fields given are changed. Prices are CNY per 1,000 tokens, under the
-names of `Prices`; `assumed` changes what stands in for prices that are not known (`assumptions`). Everything is checked when it is read, since a mistyped price would make every sum wrong in silence.
+A model's name may be a pattern with `*`; only the fields given are changed. Prices are per 1,000 tokens, in CNY or the
+`currency` named, under the names of `Prices`; `tiers` are lists of lines with the length `above` which they hold,
+`pictures` prices of one `size` and `quality`. `currencies` says what one of each is in CNY, for the shipped prices as
+well. `assumed` changes what stands in for prices that are not known (`assumptions`). Everything is checked when it is
+read, since a mistyped price would make every sum wrong in silence.
 """
 
 import json
@@ -26,19 +30,30 @@ from mtu_mcp.catalogue.assumptions import KINDS, Figures
 from mtu_mcp.catalogue.choices import CAPABILITIES
 from mtu_mcp.catalogue.entries import AudioLimits, Entry
 from mtu_mcp.catalogue.names import LENGTH, spellings
-from mtu_mcp.catalogue.prices import Prices
+from mtu_mcp.catalogue.prices import PIECE_LINES, SHARES, TOKEN_LINES, Prices, Tier
+from mtu_mcp.catalogue.sheets import YUAN
 
 MOST_BYTES: Final = 4 * 1024 * 1024
-_SECTIONS: Final = ("models", "preferences", "aliases", "assumed")
+_SECTIONS: Final = ("models", "preferences", "aliases", "assumed", "currencies")
+_LINES: Final = (*TOKEN_LINES, *PIECE_LINES)
+_LISTS: Final = ("tiers", "pictures", "currency")
+_STEP: Final = tuple(line.name for line in fields(Tier))
+# Finer lines of a list that would belie the wider ones somebody names: what holds then is what they named.
+_FINER: Final[Mapping[str, tuple[str, ...]]] = {
+    "input_text": ("tiers",),
+    "output_text": ("tiers", "output_thinking"),
+    "picture": ("pictures",),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What an operator says of a model or a pattern of names; `prices` holds the lines that are given."""
+    """What an operator says of a model or a pattern of names; `prices` holds the lines that are given, as in the file."""
 
     match: str
     values: Mapping[str, Any]
     prices: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    rate: float = 1.0
 
     def fits(self, name: str) -> bool:
         """Whether a name, in any of its spellings, is meant."""
@@ -52,7 +67,18 @@ class Change:
         entry = replace(entry, **values)
         if not self.prices:
             return entry
-        return replace(entry, prices=replace(entry.prices or Prices(), **self.prices))
+        given = Prices.read(self.prices, rate=self.rate)
+        finer = (name for line in self.prices for name in _FINER.get(line, ()))
+        kept = {name for name in self.prices if name not in ("currency", "source")}
+        named = {name: getattr(given, name) for name in (*finer, *kept)}
+        currency = self.prices.get("currency", YUAN)
+        named["converted"] = f"{currency} at CNY {self.rate:g}" if currency != YUAN else ""
+        named["source"] = self.prices.get("source", "the operator's own price file")
+        return replace(entry, prices=replace(entry.prices or Prices(), **named))
+
+    def at_rates(self, currencies: Mapping[str, float]) -> "Change":
+        """The same, knowing what its currency is in CNY."""
+        return replace(self, rate=currencies.get(self.prices.get("currency", YUAN), 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +89,7 @@ class Overrides:
     preferences: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     assumed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    currencies: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 def read_file(path: Path) -> Overrides:
@@ -97,24 +124,34 @@ def read(raw: object) -> Overrides:
     """
     body = _object(raw, "its content")
     _only(body, _SECTIONS, "its content")
+    currencies = _currencies(_object(body.get("currencies", {}), "currencies"))
     models = _object(body.get("models", {}), "models")
-    changes = tuple(_change(name, _object(value, f"models.{name}")) for name, value in models.items())
+    changes = tuple(_change(name, _object(value, f"models.{name}"), currencies) for name, value in models.items())
     lists: dict[str, dict[str, tuple[str, ...]]] = {}
     for section in ("preferences", "aliases"):
         given = _object(body.get(section, {}), section)
         lists[section] = {name: _names(value, f"{section}.{name}") for name, value in given.items()}
     _only(lists["preferences"], CAPABILITIES, "preferences")
     aliases = {name.strip().casefold(): value for name, value in lists["aliases"].items()}
-    return Overrides(changes, lists["preferences"], aliases, _assumed(_object(body.get("assumed", {}), "assumed")))
+    assumed = _assumed(_object(body.get("assumed", {}), "assumed"))
+    return Overrides(changes, lists["preferences"], aliases, assumed, currencies)
 
 
-def _change(name: str, raw: Mapping[str, Any]) -> Change:
+def _currencies(raw: Mapping[str, Any]) -> dict[str, float]:
+    found = {name: _amount(value, f"currencies.{name}") for name, value in raw.items()}
+    if wrong := [name for name, rate in found.items() if not rate or name == YUAN]:
+        raise ValueError(f"must hold a number of yuan above zero for another currency as currencies.{wrong[0][:40]}")
+    return found
+
+
+def _change(name: str, raw: Mapping[str, Any], currencies: Mapping[str, float]) -> Change:
     where = f"models.{name}"
     if not name.strip() or len(name) > LENGTH:
         raise ValueError(f"has an empty or too long name under models: {name[:40]!r}")
     _only(raw, (*_READERS, "prices"), where)
     values = {key: _READERS[key](value, f"{where}.{key}") for key, value in raw.items() if key != "prices"}
-    prices = _prices(_object(raw["prices"], f"{where}.prices"), f"{where}.prices") if "prices" in raw else {}
+    given = _object(raw.get("prices", {}), f"{where}.prices")
+    prices = _prices(given, f"{where}.prices", currencies) if given else {}
     return Change(name.strip().casefold(), values, prices)
 
 
@@ -122,7 +159,10 @@ def _assumed(raw: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     _only(raw, ("prices", "figures"), "assumed")
     prices = _object(raw.get("prices", {}), "assumed.prices")
     _only(prices, KINDS, "assumed.prices")
-    lines = {kind: _prices(_object(given, f"assumed.prices.{kind}"), kind) for kind, given in prices.items()}
+    lines = {
+        kind: _lines(_object(given, f"assumed.prices.{kind}"), f"assumed.prices.{kind}")
+        for kind, given in prices.items()
+    }
     figures = _object(raw.get("figures", {}), "assumed.figures")
     _only(figures, tuple(line.name for line in fields(Figures)), "assumed.figures")
     return {
@@ -131,11 +171,47 @@ def _assumed(raw: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def _prices(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
-    lines = tuple(line.name for line in fields(Prices))
-    _only(raw, lines, where)
-    given = {key: value if key == "source" else _amount(value, f"{where}.{key}") for key, value in raw.items()}
-    return {"source": "the operator's own price file", **given} if given else {}
+def _lines(raw: Mapping[str, Any], where: str) -> dict[str, float | str]:
+    """Plain lines, as they stand in for prices that are not known."""
+    _only(raw, (*_LINES, *SHARES, "source"), where)
+    return {
+        key: _text(value, f"{where}.{key}") if key == "source" else _amount(value, f"{where}.{key}")
+        for key, value in raw.items()
+    }
+
+
+def _prices(raw: Mapping[str, Any], where: str, currencies: Mapping[str, float]) -> dict[str, Any]:
+    """All that a price list may hold, checked and as it was written."""
+    _only(raw, (*_LINES, *SHARES, *_LISTS, "source"), where)
+    found: dict[str, Any] = {**_lines({key: raw[key] for key in raw if key not in _LISTS}, where)}
+    if "tiers" in raw:
+        found["tiers"] = [_step(step, f"{where}.tiers") for step in _objects(raw["tiers"], f"{where}.tiers")]
+    if "pictures" in raw:
+        found["pictures"] = [
+            _picture(each, f"{where}.pictures") for each in _objects(raw["pictures"], f"{where}.pictures")
+        ]
+    if "currency" in raw:
+        found["currency"] = _text(raw["currency"], f"{where}.currency").strip().upper()
+        _only({found["currency"]: None}, (YUAN, "USD", *currencies), f"{where}.currency")
+    return found
+
+
+def _step(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
+    _only(raw, _STEP, where)
+    amounts = {key: _amount(value, f"{where}.{key}") for key, value in raw.items() if key != "above"}
+    return {"above": _count(raw.get("above"), f"{where}.above"), **amounts}
+
+
+def _picture(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
+    _only(raw, ("price", "size", "quality"), where)
+    words = {key: _text(value, f"{where}.{key}") for key, value in raw.items() if key != "price"}
+    return {"price": _amount(raw.get("price"), f"{where}.price"), **words}
+
+
+def _objects(value: object, where: str) -> list[Mapping[str, Any]]:
+    if not isinstance(value, list):
+        raise ValueError(f"must hold a list as {where}")  # noqa: TRY004 - it is the file that is wrong
+    return [_object(each, where) for each in cast("list[object]", value)]
 
 
 def _object(value: object, where: str) -> Mapping[str, Any]:

@@ -1,65 +1,39 @@
-"""What a call cost, as far as a published price list can tell.
+"""What makers publish as their prices: lines, steps by the length of a request, tables of pictures, shares of the cache.
 
-Prices are the makers' list prices in CNY, per 1,000 tokens or by the piece. A gateway may multiply them, and discounts
-for cached input are not taken off, so every figure is an estimate and says so. A model without a known price has no
-cost rather than a guessed one; what stands in where a cap needs a figure is the matter of `assumptions`.
+Everything here is CNY, per 1,000 tokens or by the piece. What a maker publishes in another currency is converted once,
+when it is read, at the rate that the data names (`currencies`); `converted` keeps that it was. A gateway may multiply
+list prices, so every sum made of them is an estimate and says so (`costs`). What stands in for a price nobody has
+published, where a cap needs a figure, is the matter of `assumptions`.
 """
 
-from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple, Protocol
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final, Self
 
-_TITLES = {
+_TITLES: Final = {
     "input_text": "text in",
     "input_audio": "sound in",
     "input_image": "pictures and video in",
     "output_text": "text out",
+    "output_thinking": "text out, when the model thinks",
     "output_text_media": "text out, when pictures, sound or video went in",
     "output_audio": "sound out (the text beside it is free)",
+    "output_image": "pictures out",
     "picture": "each picture made",
     "second": "each second of sound heard",
     "characters": "1,000 characters spoken",
     "search": "each search",
     "call": "each call",
 }
-
-
-class UsageLike(Protocol):
-    """What a gateway counted; the parts are None where it did not say."""
-
-    @property
-    def input_tokens(self) -> int:
-        """Tokens in, of all kinds."""
-        ...
-
-    @property
-    def output_tokens(self) -> int:
-        """Tokens out, of all kinds."""
-        ...
-
-    @property
-    def input_text(self) -> int | None:
-        """Of these in, text."""
-        ...
-
-    @property
-    def input_image(self) -> int | None:
-        """Of these in, pictures."""
-        ...
-
-    @property
-    def input_audio(self) -> int | None:
-        """Of these in, sound."""
-        ...
-
-    @property
-    def input_video(self) -> int | None:
-        """Of these in, frames of video."""
-        ...
-
-    @property
-    def output_audio(self) -> int | None:
-        """Of these out, sound."""
-        ...
+_SHARES: Final = {
+    "cached_share": "cached text in",
+    "marked_share": "text in from a cache that the request marked",
+    "written_share": "text in that is kept in a cache",
+}
+TOKEN_LINES: Final = tuple(name for name in _TITLES if name.startswith(("input_", "output_")))
+"""Lines that are paid by the token; the others are paid by the piece."""
+PIECE_LINES: Final = tuple(name for name in _TITLES if name not in TOKEN_LINES)
+SHARES: Final = (*_SHARES, "batch_share")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +46,36 @@ class PriceLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Tier:
+    """Lines that hold for all tokens of a request, in and out, whose input is longer than so many tokens.
+
+    That a step counts for the whole request and not for the part beyond it is Alibaba's rule ("all tokens of the
+    request are charged at the price of its step"), and OpenAI's, Google's and xAI's alike.
+    """
+
+    above: int
+    input_text: float | None = None
+    input_audio: float | None = None
+    input_image: float | None = None
+    output_text: float | None = None
+    output_thinking: float | None = None
+
+    def lines(self) -> dict[str, float]:
+        """The lines that this step gives."""
+        found = ((line.name, getattr(self, line.name)) for line in fields(self) if line.name != "above")
+        return {name: value for name, value in found if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class PicturePrice:
+    """What one picture costs; an empty size or quality stands for each of them."""
+
+    cny: float
+    size: str = ""
+    quality: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Prices:
     """A model's price lines, CNY per 1,000 tokens unless they say otherwise; None where no line is published.
 
@@ -80,14 +84,22 @@ class Prices:
         input_audio: Sound in.
         input_image: Pictures and video in.
         output_text: Text out; where `output_text_media` is given, only for input that is text alone.
+        output_thinking: Text out, thoughts and answer, when the model thinks; None where that makes no difference.
         output_text_media: Text out when any picture, sound or video went in.
         output_audio: Sound out; the text that goes with it is then free.
-        picture: Each picture made; tokens of such a call are then free.
+        output_image: Tokens of pictures out.
+        picture: Each picture made; its tokens out are then free.
+        pictures: The same by size and quality, where it differs.
         second: Each second of sound heard; tokens of such a call are then free.
         characters: 1,000 characters spoken; tokens of such a call are then free.
         search: Each search, beside the tokens.
         call: Each call, beside everything else.
+        cached_share: Share of the input price for tokens that the maker found in its cache unasked.
+        marked_share: The same for a cache that the request marked (`cache_control`).
+        written_share: Share of the input price for tokens that are kept in a cache.
         batch_share: Share of the price in a batch, such as 0.5; None where batches are not offered.
+        tiers: Other lines for longer requests, by rising length.
+        converted: From what currency at what rate, such as "USD at CNY 7.5"; empty for yuan.
         source: Where the lines were published, and when.
     """
 
@@ -95,109 +107,82 @@ class Prices:
     input_audio: float | None = None
     input_image: float | None = None
     output_text: float | None = None
+    output_thinking: float | None = None
     output_text_media: float | None = None
     output_audio: float | None = None
+    output_image: float | None = None
     picture: float | None = None
+    pictures: tuple[PicturePrice, ...] = ()
     second: float | None = None
     characters: float | None = None
     search: float | None = None
     call: float | None = None
+    cached_share: float | None = None
+    marked_share: float | None = None
+    written_share: float | None = None
     batch_share: float | None = None
+    tiers: tuple[Tier, ...] = ()
+    converted: str = ""
     source: str = ""
+
+    @classmethod
+    def read(
+        cls, raw: Mapping[str, Any], *, rate: float = 1.0, tokens: int = 1_000, converted: str = "", source: str = ""
+    ) -> Self:
+        """Prices from a mapping with these names.
+
+        Args:
+            raw: As in `figures.json` or an operator's file.
+            rate: CNY for one of its currency.
+            tokens: For how many tokens its lines are: makers publish them by the million.
+            converted: As in `Prices`.
+            source: As in `Prices`.
+        """
+        values: dict[str, Any] = {name: value for name, value in raw.items() if name in SHARES}
+        values |= _in_yuan(raw, rate, tokens)
+        tiers = sorted(raw.get("tiers", ()), key=lambda step: step["above"])
+        values["tiers"] = tuple(Tier(above=step["above"], **_in_yuan(step, rate, tokens)) for step in tiers)
+        values["pictures"] = tuple(
+            PicturePrice(round(each["price"] * rate, 9), each.get("size", ""), each.get("quality", ""))
+            for each in raw.get("pictures", ())
+        )
+        return cls(**values, converted=converted, source=source)
+
+    def at(self, input_tokens: int) -> Self:
+        """The lines for a request of that length."""
+        step = next((tier for tier in reversed(self.tiers) if input_tokens > tier.above), None)
+        return replace(self, **step.lines()) if step else self
+
+    def per_picture(self, size: str = "", quality: str = "") -> float | None:
+        """What one picture costs: the dearest of those that may be meant, since "auto" may become any."""
+        fitting = [each.cny for each in self.pictures if _may_be(each.size, size) and _may_be(each.quality, quality)]
+        return max(fitting or [each.cny for each in self.pictures], default=self.picture)
 
     def lines(self) -> tuple[PriceLine, ...]:
         """The lines that are published, for a table."""
-        found = ((item, getattr(self, item)) for item in _TITLES)
-        return tuple(PriceLine(item, _TITLES[item], value) for item, value in found if value is not None)
+        return tuple(self._lines())
+
+    def _lines(self) -> Iterator[PriceLine]:
+        for item, title in _TITLES.items():
+            if (value := getattr(self, item)) is not None:
+                yield PriceLine(item, title, value)
+        for item, title in _SHARES.items():
+            if (share := getattr(self, item)) is not None and self.input_text is not None:
+                yield PriceLine(item, title, round(share * self.input_text, 9))
+        for each in self.pictures:
+            told = " ".join(filter(None, (each.quality, each.size)))
+            yield PriceLine("pictures", f"each {told} picture made", each.cny)
+        for tier in self.tiers:
+            for item, value in tier.lines().items():
+                yield PriceLine(item, f"{_TITLES[item]}, above {tier.above:,} tokens of input", value)
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a call cost.
-
-    Attributes:
-        cny: Yuan.
-        estimated: Always true: list prices are not a bill.
-        basis: How it was reckoned, in words.
-    """
-
-    cny: float
-    estimated: Literal[True]
-    basis: str
+def _in_yuan(raw: Mapping[str, Any], rate: float, tokens: int) -> dict[str, float]:
+    """The lines of a mapping, per 1,000 tokens or by the piece; nine digits, so that 0.3 / 1000 reads as it was meant."""
+    paid = {name: raw[name] * rate * 1_000 / tokens for name in TOKEN_LINES if name in raw}
+    paid |= {name: raw[name] * rate for name in PIECE_LINES if name in raw}
+    return {name: round(value, 9) for name, value in paid.items()}
 
 
-class Pieces(NamedTuple):
-    """What is paid for by the piece: pictures made, seconds of sound heard, characters spoken, searches."""
-
-    pictures: int = 0
-    seconds: float = 0.0
-    characters: int = 0
-    searches: int = 0
-
-
-NO_PIECES: Final = Pieces()
-
-
-def cost(
-    prices: Prices, usage: UsageLike, *, media: bool = False, batch: bool = False, pieces: Pieces = NO_PIECES
-) -> Cost | None:
-    """What a call cost by a price list, or None if the list lacks a line that is needed.
-
-    Args:
-        prices: The model's lines.
-        usage: What the gateway counted.
-        media: Whether pictures, sound or video went in, for a gateway that does not count them apart.
-        batch: Whether it was part of a batch.
-        pieces: What there was beside tokens.
-    """
-    by_piece, instead = _by_piece(prices, pieces)
-    parts = [] if instead else _parts(prices, usage, media=media)
-    if any(price is None for _, _, price in parts):
-        return None
-    share = prices.batch_share if batch else 1.0
-    if share is None:
-        return None
-    total = (sum(count * (price or 0.0) for count, _, price in parts) / 1000 + by_piece) * share
-    told = " + ".join(f"{count:,} {what} at {price:g}" for count, what, price in parts) or "no tokens"
-    if by_piece:
-        told += f" + {by_piece:g} CNY by the piece"
-    unsplit = "; media counted as text, since the gateway did not count it apart" if media and not _media(usage) else ""
-    discount = f"; batch, {share:.0%} of the price" if batch else ""
-    source = f" ({prices.source})" if prices.source else ""
-    # Nine digits: a sum of floats such as 0.0064000000000000003 should read as it was meant.
-    return Cost(round(total, 9), True, f"{told} CNY per 1,000 tokens{discount}{unsplit}{source}")
-
-
-def _by_piece(prices: Prices, pieces: Pieces) -> tuple[float, bool]:
-    """What is paid by the piece, and whether that is instead of tokens."""
-    instead = [
-        (pieces.pictures, prices.picture),
-        (pieces.seconds, prices.second),
-        (pieces.characters / 1000, prices.characters),
-    ]
-    flat = [count * price for count, price in instead if count and price is not None]
-    beside = pieces.searches * (prices.search or 0.0) + (prices.call or 0.0)
-    return sum(flat) + beside, bool(flat)
-
-
-def _parts(prices: Prices, usage: UsageLike, *, media: bool) -> list[tuple[int, str, float | None]]:
-    """Tokens, what they are, and their price, for each kind there is."""
-    pictures = (usage.input_image or 0) + (usage.input_video or 0)
-    sound = usage.input_audio or 0
-    # Whatever the parts leave unexplained is text; so is everything when there are no parts.
-    text = max(usage.input_text or 0, usage.input_tokens - pictures - sound)
-    spoken = (usage.output_audio or 0) if prices.output_audio is not None else 0
-    written = 0 if spoken else usage.output_tokens
-    dearer = prices.output_text_media if (media or _media(usage)) else None
-    parts = [
-        (text, "text in", prices.input_text),
-        (sound, "sound in", prices.input_audio),
-        (pictures, "pictures and video in", prices.input_image),
-        (written, "text out", dearer if dearer is not None else prices.output_text),
-        (spoken, "sound out", prices.output_audio),
-    ]
-    return [part for part in parts if part[0] > 0]
-
-
-def _media(usage: UsageLike) -> bool:
-    return bool(usage.input_image or usage.input_audio or usage.input_video)
+def _may_be(listed: str, asked: str) -> bool:
+    return not listed or asked in ("", "auto") or listed == asked

@@ -15,6 +15,10 @@ _MOST: Final = 10**12
 """No call uses as many tokens; a larger number is no count, and would not fit where sums are kept."""
 
 
+_LONGEST: Final = 10**7
+"""Seconds; a hundred days of sound in one call is no length."""
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens by direction and kind; a kind the gateway did not mention is None.
@@ -22,6 +26,9 @@ class Usage:
     Attributes:
         input_tokens: All tokens sent, cached ones included.
         output_tokens: All tokens received, reasoning included.
+        cached_tokens: Of those sent, found in a cache.
+        cache_written: Of those sent, kept in a cache.
+        cache_marked: Whether the cache was one that the request marked, as Alibaba's and Anthropic's are.
         seconds: Length of the sound, when it is billed by time.
         images: Pictures counted by the gateway.
         searches: Searches counted by the gateway.
@@ -32,6 +39,8 @@ class Usage:
     output_tokens: int = 0
     cached_tokens: int = 0
     reasoning_tokens: int = 0
+    cache_written: int = 0
+    cache_marked: bool = False
     input_text: int | None = None
     input_image: int | None = None
     input_audio: int | None = None
@@ -61,6 +70,8 @@ class Usage:
             _count(body, "completion_tokens", "output_tokens"),
         )
         seconds = number(body.get("seconds")) if text(body.get("type")) in ("", "duration") else None
+        if seconds is not None and not 0 <= seconds <= _LONGEST:
+            seconds = None
         images = _count(body, "image_count", "generated_images")
         if sent is received is seconds is images is None:
             return None
@@ -73,6 +84,10 @@ class Usage:
             or _count(body, "prompt_cache_hit_tokens", "cached_tokens")
             or 0,
             reasoning_tokens=_count(out, "reasoning_tokens") or 0,
+            cache_written=_count(into, "cache_creation_input_tokens", "cache_write_tokens")
+            or _count(body, "cache_creation_input_tokens")
+            or 0,
+            cache_marked=_is_marked(into, body),
             input_text=_count(into, "text_tokens"),
             input_image=_count(into, "image_tokens"),
             input_audio=_count(into, "audio_tokens"),
@@ -87,7 +102,13 @@ class Usage:
 
 def _sum(name: str, *usages: Usage) -> Any:
     counted = [value for usage in usages if (value := getattr(usage, name)) is not None]
-    return any(counted) if name == "estimated" else sum(counted) if counted else None
+    return any(counted) if name in ("estimated", "cache_marked") else sum(counted) if counted else None
+
+
+def _is_marked(into: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+    """Whether caches were asked for: only then is it told how much went into one, even if that is nothing."""
+    told = "cache_creation_input_tokens"
+    return text(into.get("cache_type")) != "implicit" and (into.get(told) is not None or body.get(told) is not None)
 
 
 def _count(body: Mapping[str, Any], *names: str) -> int | None:
