@@ -44,7 +44,9 @@ KNOWN: tuple[Model, ...] = (
     *_models("gpt-4o gpt-4o-mini", "openai", "openai", "chat responses", (128_000, 16_384)),
     *_models("gpt-4.1 gpt-4.1-mini", "openai", "openai", "chat responses", (1_047_576, 32_768)),
     *_models("gpt-5 gpt-5-mini gpt-5.1", "openai", "openai", "chat responses", (400_000, 128_000), "no-temperature"),
-    *_models("gpt-5-codex gpt-5-pro gpt-5.1-codex", "openai", "openai", "responses", (400_000, 128_000), "no-temperature"),
+    *_models(
+        "gpt-5-codex gpt-5-pro gpt-5.1-codex", "openai", "openai", "responses", (400_000, 128_000), "no-temperature"
+    ),
     *_models("o3", "openai", "openai", "chat responses", (200_000, 100_000), "no-temperature"),
     *_models(
         "gpt-4o-search-preview gpt-4o-mini-search-preview gpt-5-search-api",

@@ -22,7 +22,7 @@ def systems(host: Host) -> list[str]:
 def require_ids(host: Host, said: str, count: int) -> None:
     """The documents went by id; where the gateway keeps no files they went as text, and the answer says so."""
     if host.relay:
-        assert "read here" in said or "as text" in said, said
+        assert "does not offer files (it answered 501). So the text of the documents was taken out here" in said, said
         return
     assert sum(len(re.findall(r"fileid://file-fe-\S+?(?=,|$)", one)) for one in systems(host)) == count
     assert all(one.asked["purpose"] == "file-extract" for one in host.gateway.journal.find("/files") if one.asked)
@@ -110,9 +110,10 @@ async def as_json(host: Host) -> None:
 @serves("传入多文档", under=AS_JSON)
 async def several_as_json(host: Host) -> None:
     """Model Studio, long context: several documents in the JSON string."""
-    said = await host.ask("ask_document", question="When was the bridge opened?", texts=listed(TOWER, BRIDGE))
+    short = "330 metres.", "Opened in 1937."  # the journal keeps 200 characters
+    said = await host.ask("ask_document", question="When was it opened?", texts=listed(*short))
     assert "1937" in said
-    assert [one["content"] for one in json.loads(systems(host)[0])] == [TOWER, BRIDGE]
+    assert [one["content"] for one in json.loads(systems(host)[0])] == list(short)
 
 
 @serves("追加文档", under=AS_JSON)

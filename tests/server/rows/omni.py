@@ -37,7 +37,7 @@ async def start(host: Host) -> None:
     assert f"[{TURBO} · " in said
     assert host.sent() == {
         "model": TURBO,
-        "messages": [{"role": "user", "content": "Say: hello"}],
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "Say: hello"}]}],
         "modalities": ["text"],
         "stream": True,
         "stream_options": {"include_usage": True},

@@ -94,7 +94,7 @@ async def translation_stream(host: Host) -> None:
     """Model Studio, Qwen-MT: plus and turbo send the whole so far again and again, flash and lite what is new."""
     for model in ("qwen-mt-plus", "qwen-mt-turbo", "qwen-mt-flash", "qwen-mt-lite"):
         said = await host.ask("translate_text", text="hello world and goodbye", target="de", model=model)
-        assert said.startswith("hallo Welt und auf Wiedersehen\n")
+        assert said.startswith("hallo Welt und auf Wiedersehen")
         assert host.gateway.journal.find("/chat/completions")[-1].stream
 
 
@@ -105,8 +105,6 @@ async def terms(host: Host) -> None:
     assert "MINOU" in said
     pairs = [{"source": "cat", "target": "MINOU"}]
     _options(host, said, {"source_lang": "auto", "target_lang": "French", "terms": pairs}, "qwen-mt-plus")
-    if host.relay:
-        assert "MINOU" in str(host.sent()["messages"])
 
 
 @serves("使用翻译记忆", under=TRANSLATION)
@@ -114,10 +112,8 @@ async def memory(host: Host) -> None:
     """Model Studio, Qwen-MT, translation memory: tm_list."""
     pairs = [{"source": "Yes, friend.", "target": "Si fait."}]
     said = await host.ask("translate_text", text="Yes, friend.", target="fr", memory=pairs, model="qwen-mt-plus")
-    assert "Si fait." in said or host.relay
+    assert "Si fait." in said
     _options(host, said, {"source_lang": "auto", "target_lang": "French", "tm_list": pairs}, "qwen-mt-plus")
-    if host.relay:
-        assert "Si fait." in str(host.sent()["messages"])
 
 
 @serves("领域提示", under=TRANSLATION)
@@ -187,7 +183,7 @@ async def rounds(host: Host) -> None:
     name = f"rounds {host.dialect}"
     await host.ask("chat", prompt="My name is Mei.", model="qwen-plus", conversation=name)
     assert "Mei" in await host.ask("chat", prompt="What is my name?", model="qwen-max", conversation=name)
-    assert [one["content"] for one in host.sent()["messages"]][0] == "My name is Mei."
+    assert host.sent()["messages"][0]["content"] == "My name is Mei."
     kept = await host.read(f"mtu://conversations/rounds%20{host.dialect}", "mtu://conversations/{name}")
     assert "My name is Mei." in kept
 
@@ -235,7 +231,8 @@ async def json_mode(host: Host) -> None:
     """Model Studio, JSON mode: json_schema on some models, json_object with the word JSON on others; none while thinking."""
     for model, kind in (("qwen-plus", "json_schema"), ("qwen-max", "json_object")):
         said = await host.ask("chat", prompt="How high is the tower in Paris?", json_schema=CITY, model=model)
-        assert '"city"' in said
+        assert said.startswith("{")
+        assert ('"city"' in said) != ("Note: The answer does not follow" in said), said
         body = host.sent()
         assert body["response_format"]["type"] == kind
         assert "max_tokens" not in body
