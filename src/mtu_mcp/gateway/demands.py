@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from mtu_mcp.gateway.shapes import number
+from mtu_mcp.gateway.shapes import number, text
 
 if TYPE_CHECKING:
     from mtu_mcp.gateway.uploads import Upload
@@ -43,6 +43,9 @@ class Demand:
         speaks: Whether sound is asked for beside text.
         searches: Whether the model may search the web.
         stored: Things that count as input and are not in the request: files by their id, an earlier response.
+        caches: Whether the request marks text to be kept in a cache (`cache_control`).
+        size: Of the pictures asked for, as in the request.
+        quality: The same.
     """
 
     text_in: int = 0
@@ -57,6 +60,9 @@ class Demand:
     speaks: bool = False
     searches: bool = False
     stored: int = 0
+    caches: bool = False
+    size: str = ""
+    quality: str = ""
 
     @property
     def has_media(self) -> bool:
@@ -96,6 +102,9 @@ def measured(asked: Mapping[str, Any], files: "Sequence[tuple[str, Upload, int]]
         speaks="audio" in _listed(asked.get("modalities")),
         searches=_searches(asked),
         stored=counter.stored + (1 if asked.get("previous_response_id") or asked.get("conversation") else 0),
+        caches=counter.caches,
+        size=text(asked.get("size")),
+        quality=text(asked.get("quality")),
     )
 
 
@@ -118,6 +127,7 @@ class _Counter:
     def __init__(self) -> None:
         self.text = self.pictures = self.videos = self.frames = self.sounds = self.stored = 0
         self.seconds = 0.0
+        self.caches = False
 
     def walk(self, whole_request: object) -> None:
         """Count everything in a JSON value; a stack instead of recursion, for it may be nested without end."""
@@ -149,6 +159,7 @@ class _Counter:
     def _object(self, value: Mapping[object, object]) -> list[object]:
         """Count a part of a message, or give what an object holds."""
         kind = value.get("type")
+        self.caches = self.caches or "cache_control" in value
         if kind in ("image_url", "input_image", "image"):
             self.pictures += 1
             return []
