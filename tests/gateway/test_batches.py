@@ -24,7 +24,8 @@ async def test_a_batch_is_made_once_and_is_one_exchange() -> None:
         batch = await gateway.create_batch(REQUEST)
     assert (batch.id, batch.status, batch.input_file_id) == ("batch_1", "validating", "file-1")
     [exchange] = scope.exchanges
-    assert (exchange.endpoint, exchange.model, exchange.state) == ("batches", "gpt-4o-mini", "done")
+    assert (exchange.endpoint, exchange.model, exchange.state) == ("batches", "gpt-4o-mini", "running")
+    assert (exchange.goes_on, exchange.remote) == (True, "batch_1")
     assert exchange.request_id == "req_9"
     assert transport.sent[0].headers["idempotency-key"] == exchange.idempotency_key
     assert json.loads(transport.sent[0].body) == {

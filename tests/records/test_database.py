@@ -260,7 +260,7 @@ def test_released_migrations_are_never_edited():
     assert digests == DIGESTS
 
 
-DIGESTS = ["f538b1b095bf647d", "a5445e89835a6709", "fdf69e47d280cb8b"]
+DIGESTS = ["f538b1b095bf647d", "a5445e89835a6709", "fdf69e47d280cb8b", "77dfc0f95c085076"]
 
 WRITER = """
 import sys, anyio

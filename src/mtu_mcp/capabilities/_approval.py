@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import inf
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
@@ -83,6 +84,9 @@ async def question(ctx: Context) -> Elicit[Approval] | None:
         return None
     if not scope.can_ask:
         raise app.budget.unasked(model, cny, charge.basis)
+    if cny == inf:
+        asked = f"Nobody can tell before what {name} may cost. You want to be asked above CNY {limit:g}. Go on?"
+        return Elicit(asked, Approval)
     assumed = ", at an assumed price" if charge.basis == "assumed" else ""
     return Elicit(
         f"{name} with {model} may cost up to about CNY {_rounded(cny)}{assumed}. You want to be asked above "
@@ -131,6 +135,10 @@ async def estimate(app: App, tool: str, arguments: Mapping[str, Any]) -> tuple[s
     options: Any = arguments.get("options")
     words = {name: value for name, value in arguments.items() if name not in _FILES}
     demand: Demand = measured({**(options if isinstance(options, dict) else {}), **words})
+    if tool == "run_batch":
+        return await _batch(app, arguments)
+    if tool == "call_operation":
+        return _operation(app, arguments)
     demand = _with_files(demand, arguments)
     demand = replace(
         demand,
@@ -149,6 +157,43 @@ async def estimate(app: App, tool: str, arguments: Mapping[str, Any]) -> tuple[s
         (found for found in ("assumed", "unknown") if any(charge.basis == found for charge in charges)), "list"
     )
     return ", ".join(names), Charge(sum(charge.cny or 0.0 for charge in charges), basis)
+
+
+async def _batch(app: App, arguments: Mapping[str, Any]) -> tuple[str, Charge]:
+    """Of a batch each prompt is a request; how many a file holds is found out when it is read."""
+    from mtu_mcp.gateway.demands import Demand, measured
+
+    capability: Capability = _LINES.get(str(arguments.get("endpoint")), "chat")
+    shared = {**_object(arguments.get("options")), "system": arguments.get("system")}
+    prompts = arguments.get("prompts")
+    asked = cast("list[object]", prompts) if isinstance(prompts, list) else []
+    lines = tuple(measured({**shared, "input": prompt}) for prompt in asked[:_MOST_LINES])
+    name: Any = arguments.get("model")
+    model = (await app.catalogue.choose(capability, name.strip()[:200] if isinstance(name, str) else "")).model
+    endpoint = str(arguments.get("endpoint") or "chat/completions")
+    return model, app.budget.foresee("batches", model, Demand(lines=lines or (Demand(),), line_endpoint=endpoint))
+
+
+def _operation(app: App, arguments: Mapping[str, Any]) -> tuple[str, Charge]:
+    """An operation's own arguments are the request."""
+    from mtu_mcp.gateway import all_operations
+    from mtu_mcp.gateway.demands import measured
+    from mtu_mcp.money import Charge
+
+    operation = all_operations().get(str(arguments.get("name")).strip())
+    if operation is None or not operation.spends:
+        return "", Charge(0.0, "none")
+    asked = _object(arguments.get("arguments"))
+    model = str(asked.get("model") or "")[:200]
+    return model or operation.name, app.budget.foresee(operation.path, model, measured(asked))
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
+
+
+_LINES: Final[Mapping[str, Capability]] = {"embeddings": "embed", "moderations": "moderate", "completions": "complete"}
+_MOST_LINES: Final = 50_000
 
 
 def _with_files(demand: Any, arguments: Mapping[str, Any]) -> Any:

@@ -7,21 +7,26 @@ sending and hearing, the gateway's own list is asked for a batch of our file; it
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
 
+from mtu_mcp.capabilities._charges import NOTHING, ending_of
 from mtu_mcp.capabilities._deposits import offered
 from mtu_mcp.capabilities._results import Summary, receipt, summed_up, table
 from mtu_mcp.errors import BadAnswer, BadInput, MtuError, NotOffered, Rejected
 from mtu_mcp.gateway import Batch
+from mtu_mcp.money import Ending
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mtu_mcp.app import App
     from mtu_mcp.capabilities._answers import Answer
+    from mtu_mcp.gateway import Usage
+    from mtu_mcp.money import Charge
     from mtu_mcp.records import Job
     from mtu_mcp.records.jobs import State
 
@@ -74,7 +79,7 @@ async def _asked_after(app: App, job: Job) -> Job:
             batch = await app.gateway.retrieve_batch(job.remote)
     except (Rejected, NotOffered) as error:
         note = f"The gateway no longer knows the batch {job.remote}: {error.message}"
-        return await _changed(app, job, state="lost", note=note)
+        return await _lost(app, job, note)
     return await _settled(app, job, batch)
 
 
@@ -83,7 +88,7 @@ async def _recovered(app: App, job: Job) -> Job:
     file_id = str(job.request.get("file_id") or "")
     if not file_id:
         note = "The server stopped before the file was uploaded. No batch was made and nothing is billed; run it again."
-        return await _changed(app, job, state="lost", note=note)
+        return await _lost(app, job, note, Ending("failed", charge=NOTHING))
     after = ""
     try:
         for _ in range(PAGES):
@@ -97,10 +102,15 @@ async def _recovered(app: App, job: Job) -> Job:
             if not after:
                 break
     except (Rejected, NotOffered) as error:
-        note = f"Whether a batch was made of {file_id} cannot be told: {error.message}"
-        return await _changed(app, job, state="lost", note=note)
+        return await _lost(app, job, f"Whether a batch was made of {file_id} cannot be told: {error.message}")
     note = f"The file {file_id} was uploaded, but the gateway lists no batch of it, so none was made; run it again."
-    return await _changed(app, job, state="lost", note=note)
+    return await _lost(app, job, note, Ending("failed", charge=NOTHING))
+
+
+async def _lost(app: App, job: Job, note: str, ending: Ending | None = None) -> Job:
+    """Give a job up; what cannot be known of its cost is what was held for it."""
+    charge = await app.budget.conclude(job.id, ending or Ending("lost"))
+    return await _changed(app, job, state="lost", note=note, **({"cost": charge.cny} if charge else {}))
 
 
 async def _settled(app: App, job: Job, batch: Batch) -> Job:
@@ -141,16 +151,22 @@ async def _ended(app: App, job: Job, batch: Batch, state: State, told: dict[str,
         notes.append("Its window was over before all lines had run.")
     if state == "failed" and not notes:
         notes.append("The gateway gave no reason.")
-    return await _changed(
-        app, job, state=state, result=told, note=" ".join(notes), cost=told.get("output", {}).get("cost")
-    )
+    ending = ending_of(job, batch, told)
+    charge = await app.budget.conclude(job.id, ending) or ending.charge
+    cost = charge.cny if charge else None
+    return await _changed(app, job, state=state, result=told, note=" ".join(notes), cost=cost)
 
 
 async def _fetched(app: App, job: Job, name: str, file_id: str) -> dict[str, Any]:
     """Save one file of the batch and say what is in it."""
     hidden = await anyio.to_thread.run_sync(app.library.hidden)
     await app.gateway.file_content(file_id, hidden, MOST_RESULT_BYTES)
-    found = await anyio.to_thread.run_sync(_read, hidden)
+    model, endpoint = str(job.request.get("model") or ""), str(job.request.get("endpoint") or "").removeprefix("/v1/")
+
+    def price(usage: Usage, served: str) -> Charge:
+        return app.budget.line(model or served, endpoint or "chat/completions", usage)
+
+    found = await anyio.to_thread.run_sync(_read, hidden, price)
     if found.count == found.unreadable:
         await anyio.to_thread.run_sync(hidden.unlink)
         raise BadAnswer(
@@ -160,15 +176,16 @@ async def _fetched(app: App, job: Job, name: str, file_id: str) -> dict[str, Any
     title = f"{job.title} {'results' if name == 'output' else 'errors'}"
     about = {"job": job.id, "batch": job.remote, "file_id": file_id, "request": dict(job.request)}
     saved = await app.library.adopt(hidden, title=title, extension="jsonl", about=about)
-    line, cost = receipt(app, str(job.request.get("model") or found.model), found.usage)
     facts: dict[str, Any] = {"file_id": file_id, "name": saved.name, "path": str(saved.path), "lines": found.count}
     facts |= {"rows": [list(row) for row in found.rows], "unreadable": found.unreadable}
-    return facts | ({"receipt": line, "cost": cost} if name == "output" else {})
+    facts |= {"usage": asdict(found.usage), "uncounted": found.uncounted, "model": found.model}
+    facts |= {"cost": found.cny, "basis": found.basis}
+    return facts | ({"receipt": receipt(model or found.model, found)} if name == "output" else {})
 
 
-def _read(path: Path) -> Summary:
+def _read(path: Path, price: Callable[[Usage, str], Charge]) -> Summary:
     with path.open("rb") as stream:
-        return summed_up(stream)
+        return summed_up(stream, price)
 
 
 async def _changed(app: App, job: Job, **values: Any) -> Job:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO, Final, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from mtu_mcp.errors import BadInput, LimitExceeded
+
+if TYPE_CHECKING:
+    from mtu_mcp.gateway.demands import Demand
 
 MOST_LINES: Final = 50_000
 """Batch API of OpenAI and of Model Studio: at most 50,000 requests a file."""
@@ -35,6 +38,7 @@ class Lines:
         size: Bytes.
         longest: Bytes of the longest line.
         problems: What is wrong, each with its line number.
+        demands: What each line may use.
     """
 
     endpoint: str = ""
@@ -43,11 +47,24 @@ class Lines:
     size: int = 0
     longest: int = 0
     problems: list[str] = field(default_factory=list[str])
+    demands: list[Demand] = field(default_factory=list["Demand"])
+
+    @property
+    def demand(self) -> Demand:
+        """What all of them may use."""
+        from mtu_mcp.gateway.demands import Demand
+
+        return Demand(lines=tuple(self.demands), line_endpoint=self.endpoint.removeprefix("/v1/"))
 
 
-def written(prompts: Sequence[str], endpoint: str, model: str, system: str, extra: Mapping[str, object]) -> bytes:
-    """Write prompts as the file a batch wants; their ids are "1", "2", and so on."""
+def written(
+    prompts: Sequence[str], endpoint: str, model: str, system: str, extra: Mapping[str, object]
+) -> tuple[bytes, Lines]:
+    """Write prompts as the file a batch wants; their ids are "1", "2", and so on. Blocking."""
+    from mtu_mcp.gateway.demands import measured
+
     rows: list[str] = []
+    found = Lines(f"/v1/{endpoint}", model, len(prompts))
     for number, prompt in enumerate(prompts, 1):
         body: dict[str, object] = {**extra, "model": model}
         if endpoint == "chat/completions":
@@ -59,7 +76,10 @@ def written(prompts: Sequence[str], endpoint: str, model: str, system: str, extr
                 body["instructions"] = system
         line = {"custom_id": str(number), "method": "POST", "url": f"/v1/{endpoint}", "body": body}
         rows.append(json.dumps(line, ensure_ascii=False) + "\n")
-    return "".join(rows).encode("utf-8", "replace")
+        found.demands.append(measured(body))
+    data = "".join(rows).encode("utf-8", "replace")
+    found.size, found.longest = len(data), max(map(len, data.splitlines()))
+    return data, found
 
 
 def checked(stream: BinaryIO) -> Lines:
@@ -141,6 +161,8 @@ def _flaws(raw: bytes, found: Lines, seen: set[str]) -> Iterator[str]:
 
 
 def _body_flaws(given: object, found: Lines) -> Iterator[str]:
+    from mtu_mcp.gateway.demands import measured
+
     if not isinstance(given, dict):
         yield "it has no body"
         return
@@ -152,5 +174,6 @@ def _body_flaws(given: object, found: Lines) -> Iterator[str]:
         yield f"its model is {model[:60]}, that of the lines before is {found.model}; a batch has one"
     else:
         found.model = model
+        found.demands.append(measured(body))
     if body.get("stream"):
         yield "it asks for a stream, which a batch has not"

@@ -7,14 +7,14 @@ shown, all of them are counted.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from mtu_mcp.gateway import Usage
 
 if TYPE_CHECKING:
-    from mtu_mcp.app import App
+    from mtu_mcp.money import Charge
 
 ROWS: Final = 50
 """Rows kept with the job and shown."""
@@ -32,6 +32,9 @@ class Summary:
         unreadable: Lines that are no JSON objects.
         usage: Tokens of all lines.
         model: The model the answers name.
+        uncounted: Lines with an answer, of which the gateway did not count the tokens.
+        cny: What the counted lines cost; None when no price is known.
+        basis: How that was reckoned, as in the ledger.
     """
 
     rows: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
@@ -39,10 +42,23 @@ class Summary:
     unreadable: int = 0
     usage: Usage = field(default_factory=Usage)
     model: str = ""
+    uncounted: int = 0
+    cny: float | None = 0.0
+    basis: str = "none"
+
+    def charge(self, one: Charge) -> None:
+        """Add what a line cost."""
+        self.cny = None if self.cny is None or one.cny is None else self.cny + one.cny
+        self.basis = "unknown" if self.cny is None else one.basis if self.basis == "none" else self.basis
 
 
-def summed_up(stream: BinaryIO) -> Summary:
-    """Read a results or errors file. Blocking."""
+def summed_up(stream: BinaryIO, price: Callable[[Usage, str], Charge]) -> Summary:
+    """Read a results or errors file. Blocking.
+
+    Args:
+        stream: The file.
+        price: What a line cost, by what was counted and the model that answered.
+    """
     found = Summary()
     while raw := stream.readline(LONGEST_LINE):
         if not raw.strip():
@@ -53,8 +69,13 @@ def summed_up(stream: BinaryIO) -> Summary:
             found.unreadable += 1
             continue
         body = _mapping(_mapping(line.get("response")).get("body"))
-        found.usage = found.usage + (Usage.read(body.get("usage")) or Usage())
-        found.model = found.model or str(body.get("model") or "")
+        found.model = found.model or str(body.get("model") or "")[:200]
+        usage = Usage.read(body.get("usage"))
+        if usage is not None and usage.total_tokens:
+            found.usage = found.usage + usage
+            found.charge(price(usage, found.model))
+        elif not (line.get("error") or body.get("error")):
+            found.uncounted += 1
         if len(found.rows) < ROWS:
             found.rows.append((str(line.get("custom_id") or "?")[:64], _shortened(_said(line, body))))
     return found
@@ -101,13 +122,14 @@ def table(rows: Sequence[Sequence[str]], prompts: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
-def receipt(app: App, model: str, usage: Usage) -> tuple[str, float | None]:
-    """The line on what a batch used and costs at the batch price, and the cost in CNY if a price is known."""
-    cost = app.catalogue.estimate(model, usage, batch=True)
+def receipt(model: str, found: Summary) -> str:
+    """The line on what a batch used and costs at the batch price, if a price is known."""
+    usage = found.usage
     parts = [model, f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out"]
-    if cost is not None:
-        parts.append(f"about CNY {cost.cny:.4f} (batch, half the list price)")
-    return "[" + " · ".join(parts) + "]", cost.cny if cost is not None else None
+    if found.cny is not None and found.basis != "none":
+        price = "half an assumed price" if found.basis == "assumed" else "half the list price"
+        parts.append(f"about CNY {found.cny:.4f} (batch, {price})")
+    return "[" + " · ".join(parts) + "]"
 
 
 def _shortened(text: str) -> str:

@@ -93,7 +93,10 @@ async def run_batch(
         f"{completion_window} at half the price."
     )
     answer.say(f"get_job(job={job.id!r}, wait=60) gives the results; mtu://jobs/{job.id} its state.")
-    answer.note(plan.why)
+    held = float(job.request.get("held") or 0.0)
+    answer.note(
+        plan.why, f"At most about CNY {held:.4f} is held for it; it is charged when it has ended." if held else ""
+    )
     return answer.finish()
 
 
@@ -103,9 +106,7 @@ async def _from_prompts(
     if empty := [number for number, prompt in enumerate(prompts, 1) if not prompt.strip()]:
         raise BadInput(f"Prompt {empty[0]} is empty.")
     chosen = await choose(app, _ABILITIES.get(endpoint, "chat"), model)
-    data = await anyio.to_thread.run_sync(written, prompts, endpoint, chosen.model, system, extra)
-    longest = max(map(len, data.splitlines()))
-    lines = Lines(f"/v1/{endpoint}", chosen.model, len(prompts), len(data), longest)
+    data, lines = await anyio.to_thread.run_sync(written, prompts, endpoint, chosen.model, system, extra)
     shown = {str(number): _opening(prompt) for number, prompt in enumerate(prompts[:KEPT_PROMPTS], 1)}
     title = f"{len(prompts):,} prompts for {chosen.model}: {_opening(prompts[0])}"
     return Plan(Upload("batch.jsonl", "application/jsonl", data=data), lines, title, remark(chosen), shown)
@@ -141,20 +142,26 @@ def _check(media: Media) -> Lines:
 
 
 async def _hand_in(app: App, plan: Plan, window: str) -> Job:
-    """Upload the file and make the batch; the job is in the database before, between and after."""
+    """Upload the file and make the batch; the job is in the database before, between and after.
+
+    Raises:
+        OverBudget: A cap leaves no room for what its lines may cost; nothing was sent, and there is no job.
+    """
     jobs = app.records.jobs
-    request = plan.request(window)
-    job = await jobs.create(_batching.KIND, plan.title, request)
-    async with jobs.hold(job.id):
-        async with _marking(app, job, handed_in=False), offered(app, "files"):
-            entry = await app.gateway.upload_file(plan.upload, "batch")
-        await jobs.change(job.id, request={**request, "file_id": entry.id}, note="The file is uploaded.")
-        async with _marking(app, job, handed_in=True), asking(app, "batches", plan.lines.model, "chat"):
-            named = {"ds_name": plan.title[:100], "ds_description": job.id}
-            asked = BatchRequest(entry.id, plan.lines.endpoint, plan.lines.model, window, named)
-            batch = await app.gateway.create_batch(asked)
-        result = {"status": batch.status}
-        return await jobs.change(job.id, state="running", remote=batch.id, result=result, note="") or job
+    async with app.gateway.hand_in(plan.lines.model, plan.lines.demand) as entry:
+        request = {**plan.request(window), "held": entry.held}
+        job = await jobs.create(_batching.KIND, plan.title, request)
+        await app.budget.entrust(entry, job.id)
+        async with jobs.hold(job.id):
+            async with _marking(app, job, handed_in=False), offered(app, "files"):
+                file = await app.gateway.upload_file(plan.upload, "batch")
+            await jobs.change(job.id, request={**request, "file_id": file.id}, note="The file is uploaded.")
+            async with _marking(app, job, handed_in=True), asking(app, "batches", plan.lines.model, "chat"):
+                named = {"ds_name": plan.title[:100], "ds_description": job.id}
+                asked = BatchRequest(file.id, plan.lines.endpoint, plan.lines.model, window, named)
+                batch = await app.gateway.create_batch(asked, entry)
+            result = {"status": batch.status}
+            return await jobs.change(job.id, state="running", remote=batch.id, result=result, note="") or job
 
 
 @asynccontextmanager

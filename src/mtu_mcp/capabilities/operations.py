@@ -27,7 +27,15 @@ from mtu_mcp.capabilities._outcomes import keeps_files, present
 from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec, ToolSpec
 from mtu_mcp.capabilities._upstream import asking, upload_of
 from mtu_mcp.errors import BadInput, NotFound, NotOffered, Refused
-from mtu_mcp.gateway import Invocation, Operation, Upload, all_operations, check_arguments
+from mtu_mcp.gateway import (
+    Exchange,
+    Invocation,
+    Operation,
+    Upload,
+    all_operations,
+    check_arguments,
+    current_scope,
+)
 
 if TYPE_CHECKING:
     from mtu_mcp.catalogue import Capability as Ability
@@ -139,7 +147,26 @@ async def call_operation(
             raise
         raise NotOffered(error.message, advice=f"It was {operation.note}. {operation.instead}".strip()) from error
     answer = Answer(app)
+    answer.note(*(_still_to_pay(one) for one in current_scope().exchanges if one.goes_on))
     return answer.finish(await present(app, answer, operation, given, outcome))
+
+
+def _still_to_pay(one: Exchange) -> str:
+    """Say of work that goes on at the gateway what is known of its cost, and what is not."""
+    reader = _READERS.get(one.endpoint, "get_run")
+    after = f"{reader} after its end enters what the gateway counted."
+    if one.held:
+        return f"It goes on at the gateway: at most about CNY {one.held:.4f} is held for it until then, and {after}"
+    return (
+        f"It goes on at the gateway. What it will cost is not known here, and the ledger counts it as nothing; {after}"
+    )
+
+
+_READERS: Final = {
+    "responses": "get_response",
+    "batches": "get_batch",
+    "fine_tuning/jobs": "get_fine_tuning_job",
+}
 
 
 def _endpoint(operation: Operation) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mtu_mcp.gateway.client import Gateway
     from mtu_mcp.gateway.completions import Completion, CompletionRequest
     from mtu_mcp.gateway.embeddings import EmbeddingRequest, Embeddings
-    from mtu_mcp.gateway.exchange import Exchange, Progress, Scope, branch, current_scope, open_scope
+    from mtu_mcp.gateway.exchange import Bound, Exchange, News, Progress, Scope, branch, current_scope, open_scope
     from mtu_mcp.gateway.files import FileEntry, FilePage
     from mtu_mcp.gateway.images import ImageEdit, ImageRequest, ImagesAnswer, ImageVariation, MadeImage
     from mtu_mcp.gateway.models import ModelEntry
@@ -37,6 +37,7 @@ __all__ = [
     "Batch",
     "BatchPage",
     "BatchRequest",
+    "Bound",
     "ChatAnswer",
     "ChatRequest",
     "Citation",
@@ -57,6 +58,7 @@ __all__ = [
     "ModelEntry",
     "Moderation",
     "ModerationRequest",
+    "News",
     "Operation",
     "Outcome",
     "Progress",
@@ -88,6 +90,7 @@ _HOMES: Final = {
     "Batch": "batches",
     "BatchPage": "batches",
     "BatchRequest": "batches",
+    "Bound": "exchange",
     "ChatAnswer": "chat",
     "ChatRequest": "chat",
     "Citation": "citations",
@@ -108,6 +111,7 @@ _HOMES: Final = {
     "ModelEntry": "models",
     "Moderation": "moderations",
     "ModerationRequest": "moderations",
+    "News": "exchange",
     "Operation": "operations",
     "Outcome": "operations",
     "Progress": "exchange",

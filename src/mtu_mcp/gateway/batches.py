@@ -4,11 +4,13 @@ Creating one is what costs, so that is an Exchange; asking after it, listing and
 a batch and gave no id back has still taken it, hence an error of its own wording.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
+from mtu_mcp.errors import BadAnswer, MtuError, Unreachable, UpstreamError, UpstreamFailure
 from mtu_mcp.gateway.body import Body
 from mtu_mcp.gateway.exchange import current_scope
 from mtu_mcp.gateway.files import checked
@@ -16,6 +18,8 @@ from mtu_mcp.gateway.shapes import mapping, sequence, shortened, text, whole
 from mtu_mcp.gateway.wire import Call
 
 if TYPE_CHECKING:
+    from mtu_mcp.gateway.demands import Demand
+    from mtu_mcp.gateway.exchange import Exchange
     from mtu_mcp.gateway.wire import Wire
 
 ENDPOINT: Final = "batches"
@@ -78,23 +82,53 @@ class BatchPage:
     after: str = ""
 
 
-async def create(wire: "Wire", request: BatchRequest) -> Batch:
-    """Make a batch.
+@asynccontextmanager
+async def handing_in(wire: "Wire", model: str, demand: "Demand") -> "AsyncGenerator[Exchange]":
+    """Enter a batch in the books before any of it is sent; `create` in the block hands it over.
+
+    Raises:
+        Refused: A cap leaves no room for it.
+    """
+    async with wire.spend(ENDPOINT, model, demand=demand) as entry:
+        yield entry
+
+
+async def create(wire: "Wire", request: BatchRequest, entry: "Exchange | None" = None) -> Batch:
+    """Make a batch; what it costs is known when it has ended, so its entry stays open.
+
+    Args:
+        wire: The way to the gateway.
+        request: What to make.
+        entry: Of `handing_in`; without one, it is entered here.
 
     Raises:
         BadAnswer: The gateway took it and gave no id.
     """
+    async with nullcontext(entry) if entry else wire.spend(ENDPOINT, request.model) as spent:
+        spent.goes_on = True  # a lost answer, or none, does not mean that it was not taken
+        try:
+            batch = await _created(wire, request, spent)
+        except UpstreamError as error:
+            spent.goes_on = isinstance(error, BadAnswer | Unreachable | UpstreamFailure)
+            raise
+        except MtuError:  # it could not even be written
+            spent.goes_on = False
+            raise
+        spent.remote = batch.id
+        return batch
+
+
+async def _created(wire: "Wire", request: BatchRequest, entry: "Exchange") -> Batch:
     payload: dict[str, Any] = {
         "input_file_id": request.input_file_id,
         "endpoint": request.endpoint,
         "completion_window": request.window,
         "metadata": dict(request.metadata) or None,
     }
-    async with wire.spend(ENDPOINT, request.model) as entry:
-        await current_scope().report("handing in the batch")
-        async with wire.open(Call(ENDPOINT, request.model, payload=payload, key=entry.idempotency_key)) as body:
-            entry.request_id = body.request_id
-            return await _one(body)
+    await current_scope().report("handing in the batch")
+    async with wire.open(Call(ENDPOINT, request.model, payload=payload, key=entry.idempotency_key)) as body:
+        entry.request_id = body.request_id
+        return await _one(body)
 
 
 async def retrieve(wire: "Wire", batch_id: str) -> Batch:

@@ -94,15 +94,18 @@ async def ask(wire: "Wire", request: ChatRequest) -> ChatAnswer:
     async with wire.spend(ENDPOINT, request.model, payload) as entry:
         await current_scope().report(f"asking {request.model}")
         try:
-            return await _attempt(wire, request, payload, entry)
+            return await _attempt(wire, request, entry.bounded(payload), entry)
         except Rejected as error:
             # A gateway that does not know the parameter refused before anything was billed.
-            if "stream_options" not in payload or "stream_options" not in error.message:
+            changed = entry.rebounded(payload, error.message)
+            if "stream_options" in payload and "stream_options" in error.message:
+                bare = {name: value for name, value in payload.items() if name != "stream_options"}
+                changed = entry.bounded(bare)
+            if changed is None:
                 raise
             # The same key under another body could be answered with the refusal again.
             entry.idempotency_key = str(uuid4())
-            bare = {name: value for name, value in payload.items() if name != "stream_options"}
-            return await _attempt(wire, request, bare, entry)
+            return await _attempt(wire, request, changed, entry)
 
 
 async def _attempt(wire: "Wire", request: ChatRequest, payload: Mapping[str, Any], entry: "Exchange") -> ChatAnswer:

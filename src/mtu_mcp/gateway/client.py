@@ -13,6 +13,7 @@ import anyio
 from mtu_mcp.settings import Settings
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     import httpx
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from mtu_mcp.gateway.batches import Batch, BatchPage, BatchRequest
     from mtu_mcp.gateway.chat import ChatAnswer, ChatRequest
     from mtu_mcp.gateway.completions import Completion, CompletionRequest
+    from mtu_mcp.gateway.demands import Demand
     from mtu_mcp.gateway.embeddings import EmbeddingRequest, Embeddings
-    from mtu_mcp.gateway.exchange import Books
+    from mtu_mcp.gateway.exchange import Books, Exchange
     from mtu_mcp.gateway.files import FileEntry, FilePage
     from mtu_mcp.gateway.images import ImageEdit, ImageRequest, ImagesAnswer, ImageVariation
     from mtu_mcp.gateway.models import ModelEntry
@@ -222,11 +224,17 @@ class Gateway:
 
         return await files.content(self._wire, file_id, path, max_bytes)
 
-    async def create_batch(self, request: "BatchRequest") -> "Batch":
+    def hand_in(self, model: str, demand: "Demand") -> "AbstractAsyncContextManager[Exchange]":
+        """Enter a batch before any of it is sent, for a block that uploads its file and creates it."""
+        from mtu_mcp.gateway import batches
+
+        return batches.handing_in(self._wire, model, demand)
+
+    async def create_batch(self, request: "BatchRequest", entry: "Exchange | None" = None) -> "Batch":
         """Have the gateway run a file of requests later."""
         from mtu_mcp.gateway import batches
 
-        return await batches.create(self._wire, request)
+        return await batches.create(self._wire, request, entry)
 
     async def retrieve_batch(self, batch_id: str) -> "Batch":
         """Ask after one batch; costs nothing."""

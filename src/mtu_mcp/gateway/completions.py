@@ -65,6 +65,7 @@ async def complete(wire: "Wire", request: CompletionRequest) -> Completion:
 
     asked = {**request.options, "model": request.model, "prompt": request.prompt, "stream": True}
     async with wire.spend(ENDPOINT, request.model, asked) as entry:
+        asked = dict(entry.bounded(asked))
         await current_scope().report(f"asking {request.model}")
         try:
             return await _attempt(wire, request.model, asked | {"stream_options": {"include_usage": True}}, entry)

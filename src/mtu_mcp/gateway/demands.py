@@ -46,6 +46,8 @@ class Demand:
         caches: Whether the request marks text to be kept in a cache (`cache_control`).
         size: Of the pictures asked for, as in the request.
         quality: The same.
+        lines: The requests of a batch, each by itself; the other figures then count nothing.
+        line_endpoint: Where they are sent to, as in the API's paths.
     """
 
     text_in: int = 0
@@ -63,6 +65,8 @@ class Demand:
     caches: bool = False
     size: str = ""
     quality: str = ""
+    lines: "tuple[Demand, ...]" = ()
+    line_endpoint: str = ""
 
     @property
     def has_media(self) -> bool:

@@ -11,12 +11,12 @@ a scope that nobody opened, and must be entered all the same. The scope only say
 
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from math import inf
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 from uuid import uuid4
 
 import anyio
@@ -52,6 +52,10 @@ class Exchange:
         held: The most it may cost, by whoever keeps the books.
         cny: What it cost, by whoever keeps the books; None until it is settled, or when no price is known.
         basis: How that was reckoned: "list" prices, "assumed" ones, "unknown", or "none" when nothing was owed.
+        goes_on: Whether the gateway works on after its answer, as on a batch; it is then not settled here.
+        remote: The gateway's name for that work; empty while it is not known.
+        job: The job that sees to its end. Until it is handed over nothing is owed: what is sent before costs nothing.
+        most_out: The most tokens of answer the books have room for, and the field that says so; None is no bound.
     """
 
     endpoint: str
@@ -71,6 +75,43 @@ class Exchange:
     held: float = field(default=0.0, compare=False)
     cny: float | None = field(default=None, compare=False)
     basis: str = field(default="", compare=False)
+    goes_on: bool = field(default=False, compare=False)
+    remote: str = field(default="", compare=False)
+    job: str = field(default="", compare=False)
+    most_out: "Bound | None" = field(default=None, compare=False)
+
+    def bounded(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The fields of the request, with the bound that the books put on its answer, if they put one."""
+        return {**asked, self.most_out.field: self.most_out.tokens} if self.most_out else asked
+
+    def rebounded(self, asked: Mapping[str, Any], complaint: str) -> Mapping[str, Any] | None:
+        """The same under the other name of the bound, after a refusal that names it; None when that is no way out.
+
+        Models that think take `max_completion_tokens` alone, older gateways `max_tokens` alone.
+        """
+        if self.most_out is None or self.most_out.field not in complaint:
+            return None
+        others = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+        other = others.get(self.most_out.field)
+        return {**asked, other: self.most_out.tokens} if other else None
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The most tokens of answer there is room for, and the field of the request that says so."""
+
+    field: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What the gateway said later of work that went on: how it ended, and what it counted."""
+
+    remote: str
+    state: State | Literal["lost"]
+    usage: Usage | None = None
+    served: str = ""
 
 
 class Books(Protocol):
@@ -82,6 +123,10 @@ class Books(Protocol):
 
     async def after(self, exchange: Exchange, scope: "Scope") -> None:
         """Settle it, however it ended; called exactly once for each call that was entered, and never raises."""
+        ...
+
+    async def later(self, news: News) -> None:
+        """Settle work that went on after its call was answered, if it is in the books and open; never raises."""
         ...
 
 
@@ -253,11 +298,13 @@ async def exchange(
         entry.state = "cancelled"
         raise
     else:
-        if entry.state == "running":
+        if entry.state == "running" and not entry.goes_on:
             entry.state = "done"
     finally:
         _entry.reset(token)
         entry.seconds = max(0.0, clock() - began)
+        if entry.job:
+            entry.owed = entry.goes_on
         if books is not None:
             await _settle(books, entry, scope)
 

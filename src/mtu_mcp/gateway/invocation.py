@@ -4,8 +4,9 @@ The answer is left as it came, because whoever calls an operation by name wants 
 changed: its events are gathered into a list, since the caller gets one answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import anyio.to_thread
@@ -14,7 +15,7 @@ from mtu_mcp.errors import BadAnswer, UpstreamError
 from mtu_mcp.gateway import arguments as checked
 from mtu_mcp.gateway import failures
 from mtu_mcp.gateway.complaints import reported
-from mtu_mcp.gateway.exchange import current_scope
+from mtu_mcp.gateway.exchange import News, current_scope
 from mtu_mcp.gateway.forms import Form, fields
 from mtu_mcp.gateway.operations import Invocation, Operation, Outcome
 from mtu_mcp.gateway.shapes import loads, mapping, text
@@ -23,7 +24,7 @@ from mtu_mcp.gateway.wire import Call
 
 if TYPE_CHECKING:
     from mtu_mcp.gateway.body import Body
-    from mtu_mcp.gateway.exchange import Exchange
+    from mtu_mcp.gateway.exchange import Exchange, State
     from mtu_mcp.gateway.uploads import Upload
     from mtu_mcp.gateway.wire import Wire
 
@@ -47,10 +48,14 @@ async def invoke(wire: "Wire", invocation: Invocation) -> Outcome:
     files = [(name, upload) for name, uploads in invocation.files.items() for upload in uploads]
     spending = wire.spend(operation.path, model, invocation.arguments, files) if operation.spends else nullcontext()
     async with spending as entry:
-        async with wire.open(call.keyed(entry.idempotency_key) if entry else call) as body:
+        if entry:
+            call = replace(call, key=entry.idempotency_key, payload=call.payload and entry.bounded(call.payload))
+        async with wire.open(call) as body:
             outcome = await _read(body, operation)
         if entry:
             _settle(entry, outcome)
+        elif news := _news(outcome.result):
+            await wire.heard(news)
         return outcome
 
 
@@ -145,3 +150,38 @@ def _settle(entry: "Exchange", outcome: Outcome) -> None:
         inner = mapping(item.get("response")) or item
         entry.served = text(inner.get("model")) or entry.served
         entry.usage = Usage.read(inner.get("usage")) or entry.usage
+        if text(inner.get("id")) and (status := text(inner.get("status"))) in (*_GOING, *_ENDED):
+            entry.remote, entry.goes_on = text(inner.get("id")), status in _GOING
+    if entry.goes_on and outcome.cut:  # a stream of work that does not go on without its listener
+        entry.goes_on = False
+
+
+_GOING: Final = frozenset(
+    (
+        "queued",
+        "in_progress",
+        "requires_action",
+        "validating",
+        "validating_files",
+        "running",
+        "finalizing",
+        "cancelling",
+    )
+)
+_ENDED: "Final[Mapping[str, State]]" = {
+    "completed": "done",
+    "succeeded": "done",
+    "incomplete": "cut",
+    "expired": "cut",
+    "failed": "failed",
+    "cancelled": "cancelled",
+    "canceled": "cancelled",
+}
+"""How work that goes on after its call is answered (batches, background responses, runs, fine-tuning) tells its state."""
+
+
+def _news(result: object) -> News | None:
+    """What an object that was read says of work that went on; None when it has not ended, or is no such thing."""
+    read = mapping(result)
+    name, state = text(read.get("id")), _ENDED.get(text(read.get("status")))
+    return News(name, state, Usage.read(read.get("usage")), text(read.get("model"))) if name and state else None

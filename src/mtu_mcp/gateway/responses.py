@@ -89,7 +89,8 @@ async def respond(wire: "Wire", request: ResponsesRequest) -> ResponsesAnswer:
     async with wire.spend(ENDPOINT, request.model, payload) as entry:
         await current_scope().report(f"asking {request.model}")
         accept = "text/event-stream, application/json" if request.stream else "application/json"
-        call = Call(ENDPOINT, request.model, payload=payload, key=entry.idempotency_key, accept=accept)
+        asked = entry.bounded(payload)
+        call = Call(ENDPOINT, request.model, payload=asked, key=entry.idempotency_key, accept=accept)
         assembler = ResponseAssembler()
         async with wire.open(call) as body:
             await hear(body, assembler, entry)

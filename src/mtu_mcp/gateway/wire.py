@@ -24,8 +24,8 @@ from mtu_mcp.errors import BadInput, Overloaded, SettingsError, UpstreamError, U
 from mtu_mcp.gateway import failures
 from mtu_mcp.gateway.body import Body
 from mtu_mcp.gateway.connections import LOOPBACK, Way, skew, way_to
-from mtu_mcp.gateway.demands import measured
-from mtu_mcp.gateway.exchange import Books, Exchange, current_scope, exchange, mark_owed
+from mtu_mcp.gateway.demands import Demand, measured
+from mtu_mcp.gateway.exchange import Books, Exchange, News, current_scope, exchange, mark_owed
 from mtu_mcp.gateway.failures import Asked
 from mtu_mcp.gateway.forms import Form, size_of
 from mtu_mcp.gateway.keys import secret_of
@@ -140,6 +140,7 @@ class Wire:
         files: "Sequence[tuple[str, Upload]]" = (),
         *,
         seconds: float = 0.0,
+        demand: Demand | None = None,
     ) -> AsyncGenerator[Exchange]:
         """Enter one upstream call that may cost money; it is settled when the block ends, however it ends.
 
@@ -149,6 +150,7 @@ class Wire:
             asked: The fields of the request, by which its cost is estimated.
             files: Its files, with their fields.
             seconds: Length of the sound among them, where it is known.
+            demand: What it may use, where the request itself does not tell.
 
         Raises:
             SettingsError: A variable is wrong.
@@ -157,10 +159,17 @@ class Wire:
             Refused: A cap leaves no room for it.
         """
         self._key()
-        weighed = [(name, upload, await size_of(upload)) for name, upload in files] if self._books else ()
-        demand = measured(asked or {}, weighed, seconds) if self._books else None
+        if self._books and demand is None:
+            weighed = [(name, upload, await size_of(upload)) for name, upload in files]
+            demand = measured(asked or {}, weighed, seconds)
         async with exchange(endpoint, model, self._clock, demand=demand, books=self._books) as entry:
             yield entry
+
+    async def heard(self, news: News) -> None:
+        """Pass on what the gateway said of work that went on after its call was answered."""
+        if self._books is not None:
+            with anyio.CancelScope(shield=True):
+                await self._books.later(news)
 
     @asynccontextmanager
     async def open(self, call: Call) -> AsyncGenerator[Body]:
@@ -238,7 +247,7 @@ class Wire:
         finally:
             with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
                 await response.aclose()
-        asked = Asked(call.endpoint, call.model, secret)
+        asked = Asked(call.endpoint, call.model, secret, call.method, call.path)
         body = b"".join(parts)[:ERROR_LIMIT]
         return failures.from_response(asked, response.status_code, response.headers, body, self._now)
 

@@ -11,14 +11,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from mtu_mcp.money.aftermath import Ending
     from mtu_mcp.money.budget import Budget
     from mtu_mcp.money.estimates import Charge
     from mtu_mcp.money.report import Report, rendered
 
-__all__ = ["Budget", "Charge", "Report", "rendered"]
+__all__ = ["Budget", "Charge", "Ending", "Report", "rendered"]
 
 # Loaded at their first use: a server lists its tools before anything is spent.
-_HOMES: Final = {"Budget": "budget", "Charge": "estimates", "Report": "report", "rendered": "report"}
+_HOMES: Final = {
+    "Budget": "budget",
+    "Charge": "estimates",
+    "Ending": "aftermath",
+    "Report": "report",
+    "rendered": "report",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -6,15 +6,18 @@ Knows nothing of: the protocol, the gateway, the catalogue, files of pictures an
 Because: an answer was paid for, so once it is shown it must outlive this process, and one room must promise that.
 """
 
+from mtu_mcp.records.caps import Caps
+from mtu_mcp.records.commitments import Commitment
 from mtu_mcp.records.conversations import Conversation, Conversations, Role, Summary, Turn, conversation_name
 from mtu_mcp.records.database import Database
 from mtu_mcp.records.jobs import Job, Jobs
-from mtu_mcp.records.ledger import Caps, Closing, Ledger, Opening, Spent, Tally
+from mtu_mcp.records.ledger import Closing, Ledger, Opening, Spent, Tally
 from mtu_mcp.records.store import Records
 
 __all__ = [
     "Caps",
     "Closing",
+    "Commitment",
     "Conversation",
     "Conversations",
     "Database",

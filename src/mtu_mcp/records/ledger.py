@@ -12,22 +12,22 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from mtu_mcp.errors import BadInput, OverBudget, RecordsError
+from mtu_mcp.records import commitments
+from mtu_mcp.records.caps import Caps, day_of, month_of, require_room, since
+from mtu_mcp.records.commitments import Commitment, settlement, storable
 from mtu_mcp.records.database import Database
 from mtu_mcp.records.presence import Presence
-from mtu_mcp.settings import variable
 
 if TYPE_CHECKING:
     import sqlite3
 
 T = TypeVar("T")
 
-_TOLERANCE: Final = 1e-9
-"""Sums of floats: three times 0.1 is no more than 0.3."""
 _MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 
@@ -63,20 +63,7 @@ class Closing:
     basis: str = "none"
     request_id: str = ""
     idempotency_key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Caps:
-    """The most that may be spent, in CNY: by one call, a day, a month; None is no cap."""
-
-    call: float | None = None
-    day: float | None = None
-    month: float | None = None
-
-    @property
-    def any(self) -> bool:
-        """Whether there is one."""
-        return any(cap is not None for cap in astuple(self))
+    job: str = ""
 
 
 class Spent(NamedTuple):
@@ -132,7 +119,25 @@ class Ledger:
         Raises:
             OverBudget: A cap leaves no room for it; nothing was entered.
         """
-        return await self._write(lambda it: self._reserve(it, opening, caps))
+        return (await self.reserve_within(opening, caps))[0]
+
+    async def reserve_within(
+        self, opening: Opening, caps: Caps, usual: float = 0.0, most: float = 0.0
+    ) -> tuple[int, float]:
+        """Enter a call that may be bound by what there is room for: `reserved` is then the least that makes it worthwhile.
+
+        All of `most` is held where that is a small part of the room; else the usual sum or such a part of the room,
+        whichever is more, and less than the usual sum only where no more is left. So that calls side by side all find
+        room, a part is an eighth of a day's or a month's, and half of one call's.
+
+        Returns:
+            The row's number, and the CNY it holds.
+
+        Raises:
+            OverBudget: A cap leaves no room for the least; nothing was entered.
+        """
+        found = await self._write(lambda it: self._reserve(it, opening, caps, usual, most))
+        return found
 
     async def settle(self, number: int, closing: Closing) -> None:
         """Put the cost of a call that ended in the place of what it held; a row is settled once.
@@ -146,10 +151,29 @@ class Ledger:
         started = self._clock()
         await self._write_or_keep(lambda it: self._record(it, opening, closing, started))
 
+    async def entrust(self, number: int, *, job: str = "", remote: str = "", request_id: str = "") -> None:
+        """Let a running row outlive this process: its work goes on at the gateway, and news of it comes by these names."""
+        await self._write(lambda it: commitments.entrust(it, number, job, remote, request_id))
+
+    async def committed(self, *, job: str = "", remote: str = "") -> list[Commitment]:
+        """The rows of such work that are not settled."""
+        return await self._database.read(lambda it: commitments.find(it, job=job, remote=remote))
+
+    async def conclude(self, number: int, closing: Closing) -> bool:
+        """Settle such a row; False when somebody else already has. Kept for later as in `settle`."""
+        found: list[bool] = []
+        await self._write_or_keep(lambda it: found.append(commitments.conclude(it, number, closing, self._clock())))
+        return found[-1]
+
+    async def assign(self, call: str, job: str) -> None:
+        """Note of the rows of a call that a job goes on with them, where they have none of their own."""
+        query = "UPDATE ledger SET job = ? WHERE call = ? AND job = ''"
+        await self._write(lambda it: it.execute(query, (job, call)))
+
     async def spent(self) -> Spent:
         """What is spent and held today and this month."""
         now = self._now()
-        return await self._database.read(lambda it: Spent(_since(it, _day(now)), _since(it, _first(now))))
+        return await self._database.read(lambda it: Spent(since(it, day_of(now)), since(it, month_of(now))))
 
     async def tallies(self, month: str = "", owner: str | None = None) -> list[Tally]:
         """The calls of a month ("2026-11"; the current one by default), added up; None is everybody's.
@@ -169,11 +193,14 @@ class Ledger:
         now = self._now()
         if first is None:
             return [f"{now:%Y-%m}"]
-        at, end = _first(datetime.fromtimestamp(first, self._zone)), max(now, datetime.fromtimestamp(last, self._zone))
+        at, end = (
+            month_of(datetime.fromtimestamp(first, self._zone)),
+            max(now, datetime.fromtimestamp(last, self._zone)),
+        )
         found: list[str] = []
         while at <= end:
             found.append(f"{at:%Y-%m}")
-            at = _first(at + timedelta(days=32))
+            at = month_of(at + timedelta(days=32))
         return found[::-1]
 
     async def aclose(self) -> None:
@@ -188,15 +215,20 @@ class Ledger:
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), self._zone)
 
-    def _reserve(self, connection: "sqlite3.Connection", opening: Opening, caps: Caps) -> int:
+    def _reserve(
+        self, connection: "sqlite3.Connection", opening: Opening, caps: Caps, usual: float, most: float
+    ) -> tuple[int, float]:
         self._begin(connection)
+        started = self._clock()  # one moment for the check and the row: midnight may come between two
+        now = datetime.fromtimestamp(started, self._zone)
         try:
-            self._require_room(connection, opening, caps)
+            room, part = require_room(connection, opening, caps, now)
         except OverBudget:
             if not self._lose(connection):  # what a dead process held may have been in the way; it costs all the same
                 raise
-            self._require_room(connection, opening, caps)
-        return self._insert(connection, opening, self._clock())
+            room, part = require_room(connection, opening, caps, now)
+        held = max(opening.reserved, min(most, room, max(usual, part)))
+        return self._insert(connection, replace(opening, reserved=held), started), held
 
     def _begin(self, connection: "sqlite3.Connection") -> None:
         """Before the first row of this process: be seen to live, and find out who no longer does."""
@@ -210,7 +242,7 @@ class Ledger:
         places = ", ".join("?" * (len(names) + 3))
         row = connection.execute(
             f"INSERT INTO ledger ({', '.join(names)}, state, started, process) VALUES ({places})",  # noqa: S608 - constants
-            (*(_storable(value) for value in astuple(opening)), "running", started, self._presence.name),
+            (*(storable(value) for value in astuple(opening)), "running", started, self._presence.name),
         )
         assert row.lastrowid is not None
         return row.lastrowid
@@ -244,7 +276,7 @@ class Ledger:
 
     def _lose(self, connection: "sqlite3.Connection") -> int:
         """Mark what dead processes left running; it costs what it held, since nobody can know better."""
-        query = "SELECT DISTINCT process FROM ledger WHERE state = 'running' AND process <> ?"
+        query = "SELECT DISTINCT process FROM ledger WHERE state = 'running' AND process NOT IN (?, '')"
         names = [row[0] for row in connection.execute(query, (self._presence.name,))]
         lost = [name for name in names if self._presence.gone(name)]
         for name in lost:
@@ -254,17 +286,6 @@ class Ledger:
                 (self._clock(), name),
             )
         return len(lost)
-
-    def _require_room(self, connection: "sqlite3.Connection", opening: Opening, caps: Caps) -> None:
-        now = self._now()
-        by_call = "SELECT coalesce(sum(cny + reserved), 0) FROM ledger WHERE call = ?"
-        if caps.call is not None:
-            taken = connection.execute(by_call, (opening.call,)).fetchone()[0]
-            _compare(opening, "call", caps.call, taken)
-        if caps.day is not None:
-            _compare(opening, "day", caps.day, _since(connection, _day(now)))
-        if caps.month is not None:
-            _compare(opening, "month", caps.month, _since(connection, _first(now)))
 
 
 def _tallies(connection: "sqlite3.Connection", days: list[tuple[str, float, float]], owner: str | None) -> list[Tally]:
@@ -285,46 +306,16 @@ def month_named(month: str, now: datetime) -> datetime:
         BadInput: That is no month.
     """
     if not month:
-        return _first(now)
+        return month_of(now)
     if not _MONTH.fullmatch(month) or month.startswith("0000"):
         raise BadInput(f"{month[:20]!r} is no month.", advice=f"Write it as {now:%Y-%m}.")
     return datetime(int(month[:4]), int(month[5:]), 1, tzinfo=now.tzinfo)
 
 
 def _settle(connection: "sqlite3.Connection", number: int, closing: Closing, now: float) -> None:
-    sets = ", ".join(f"{field.name} = ?" for field in fields(Closing))
-    connection.execute(
-        f"UPDATE ledger SET {sets}, reserved = 0, ended = ? WHERE id = ? AND state = 'running'",  # noqa: S608 - constants
-        (*(_storable(value) for value in astuple(closing)), now, number),
-    )
-
-
-def _compare(opening: Opening, what: str, cap: float, taken: float) -> None:
-    if taken + opening.reserved <= cap + _TOLERANCE:
-        return
-    assumed = ", at an assumed price" if opening.basis == "assumed" else ""
-    limit = {"call": "one call", "day": "a day", "month": "a month"}[what]
-    later = {"call": "", "day": " or wait until tomorrow", "month": " or wait until next month"}[what]
-    raise OverBudget(
-        f"This was not sent: it may cost up to CNY {opening.reserved:.4f} ({opening.model or opening.endpoint}{assumed}), "
-        f"and of the CNY {cap:g} allowed for {limit} CNY {max(0.0, cap - taken):.4f} remain "
-        f"(CNY {taken:.4f} spent or held by running calls).",
-        advice=f"Ask for less (a smaller max_tokens or n) or a cheaper model{later}, or let the user raise "
-        f"{variable(f'budget_{what}')} in the host's configuration.",
-    )
-
-
-def _since(connection: "sqlite3.Connection", begin: datetime) -> float:
-    query = "SELECT coalesce(sum(cny + reserved), 0) FROM ledger WHERE started >= ?"
-    return connection.execute(query, (begin.timestamp(),)).fetchone()[0]
-
-
-def _day(now: datetime) -> datetime:
-    return now.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-
-
-def _first(now: datetime) -> datetime:
-    return _day(now).replace(day=1)
+    sets, values = settlement(closing)
+    query = f"UPDATE ledger SET {sets}, reserved = 0, ended = ? WHERE id = ? AND state = 'running'"  # noqa: S608 - constants
+    connection.execute(query, (*values, now, number))
 
 
 def _days(first: datetime, zone: tzinfo | None) -> list[tuple[str, float, float]]:
@@ -337,7 +328,3 @@ def _days(first: datetime, zone: tzinfo | None) -> list[tuple[str, float, float]
         if day.month == first.month:
             found.append((f"{day:%Y-%m-%d}", day.timestamp(), following.timestamp()))
     return found
-
-
-def _storable(value: object) -> object:
-    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value

@@ -103,4 +103,10 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX ledger_by_call ON ledger (call)",
         "CREATE INDEX ledger_running ON ledger (process) WHERE state = 'running'",
     ),
+    (
+        # The gateway's name for work that goes on there after its call was answered; `process` is then empty.
+        "ALTER TABLE ledger ADD COLUMN remote TEXT NOT NULL DEFAULT ''",
+        "CREATE INDEX ledger_by_remote ON ledger (remote) WHERE remote <> ''",
+        "CREATE INDEX ledger_by_job ON ledger (job) WHERE job <> ''",
+    ),
 )

@@ -178,6 +178,7 @@ class Calls:
         jobs, last = self._app.records.jobs, ""
         try:
             async with jobs.hold(job_id):
+                await self._app.budget.assign(work.scope.call, job_id)
                 while not work.ended.is_set():
                     with anyio.move_on_after(NEWS_SECONDS):
                         await work.ended.wait()
