@@ -21,7 +21,7 @@ from mtu_mcp.errors import (
     UpstreamError,
     UpstreamFailure,
 )
-from mtu_mcp.gateway import BaiduSearch, ChatRequest, ImageRequest, ImageVariation, Upload, open_scope
+from mtu_mcp.gateway import BaiduSearch, ChatRequest, EmbeddingRequest, ImageRequest, ImageVariation, Upload, open_scope
 
 QUESTION = ChatRequest("some-model", [{"role": "user", "content": "hello"}])
 
@@ -92,6 +92,16 @@ CASES = [
         openai("Budget has been exceeded! Current cost: 1.2, Max budget: 1.0", "budget_exceeded", "400"),
         QuotaExhausted,
     ),
+    (400, openai("No connected db.", "no_db_connection", "400"), NotAuthorized),
+    (500, openai("files_settings is not set, set it on your config.yaml file.", "None", "500"), NotOffered),
+    (400, openai("'custom_llm_provider' must be set. Either via: `Router(...)`", "None", "400"), NotOffered),
+    (400, openai("litellm.ContextWindowExceededError: too long", "None", "400"), Rejected),
+    # models that take text alone: llama.cpp, vLLM, DeepSeek, OpenAI
+    (500, openai("image input is not supported - hint: you may need to provide the mmproj", "server_error"), Rejected),
+    (400, '{"object":"error","message":"m is not a multimodal model","type":"BadRequestError","code":400}', Rejected),
+    (400, '{"object":"error","message":"At most 0 image(s) may be provided in one prompt.","code":400}', Rejected),
+    (422, openai("messages[0]: unknown variant `image_url`, expected `text`", "invalid_request_error"), Rejected),
+    (400, openai("Invalid content type. image_url is only supported by certain models."), Rejected),
     # llama.cpp, its server's paths
     (404, openai("File Not Found", "not_found_error", 404), NotOffered),
     (503, openai("Loading model", "unavailable_error", 503), UpstreamFailure),
@@ -222,6 +232,47 @@ async def test_a_file_that_is_missing_is_no_missing_endpoint():
     gateway, _, _ = open_gateway(json_body(openai("File Not Found", "not_found_error", 404), 404))
     with pytest.raises(Rejected):
         await gateway.retrieve_file("file-1")
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "advice"),
+    [
+        (500, "image input is not supported - hint: provide the mmproj", "Ask a model that takes pictures"),
+        (400, "request (4015 tokens) exceeds the available context size (512 tokens)", "Send less text"),
+        (400, "This model's maximum context length is 4096 tokens", "Send less text"),
+        (400, "temperature must be at most 2", "Change the request as it says."),
+    ],
+)
+async def test_a_refused_request_says_what_would_be_taken(status: int, words: str, advice: str):
+    """Our promise: an error says what to do next."""
+    error = await failure(json_body(openai(words), status))
+    assert type(error) is Rejected
+    assert error.advice.startswith(advice)
+
+
+async def test_a_missing_endpoint_keeps_the_words_that_say_how_to_get_it():
+    """llama.cpp's server: embeddings have to be switched on."""
+    words = "This server does not support embeddings. Start it with `--embeddings`"
+    gateway, _, _ = open_gateway(json_body(openai(words, "not_supported_error", 501), 501))
+    with pytest.raises(NotOffered) as caught:
+        await gateway.embed(EmbeddingRequest("m", ["tea"]))
+    assert caught.value.message == f'This gateway does not offer embeddings (it answered 501: "{words}").'
+
+
+async def test_files_that_cannot_be_listed_are_a_missing_endpoint():
+    """llama.cpp's server has no files, and says "File Not Found" of the path."""
+    missing = openai("File Not Found", "not_found_error", 404)
+    gateway, _, _ = open_gateway(json_body(missing, 404))
+    with pytest.raises(NotOffered, match="does not offer files"):
+        await gateway.list_files()
+
+
+async def test_a_method_that_is_not_allowed_is_named():
+    """LiteLLM answers 405 to a list of stored completions, and makes completions all the same."""
+    gateway, _, _ = open_gateway(json_body('{"detail":"Method Not Allowed"}', 405))
+    with pytest.raises(NotOffered) as caught:
+        await gateway.list_models()
+    assert caught.value.message == "This gateway does not offer GET models (it answered 405)."
 
 
 async def test_a_redirect_is_not_followed_and_says_where_it_led():

@@ -41,7 +41,11 @@ _NO_MODEL: Final = re.compile(
     r"model_?not_?(found|exist|supported)|get_channel_failed|no_available_key|invalid_model|unknown_model"
 )
 _BUSY: Final = re.compile(r"rate_?limit|limit_requests|limit_burst|throttl|too_many_requests|overloaded|server_busy")
-_KEY: Final = re.compile(r"invalid_?api_?key|authentication|unauthorized|invalid_token|token_expired|invalid_iam")
+_KEY: Final = re.compile(
+    r"invalid_?api_?key|authentication|unauthorized|invalid_token|token_expired|invalid_iam"
+    # LiteLLM: a key that is not its master key, where it has no database of keys, and what such a database says.
+    r"|no_db_connection|token_not_found|expired_key|auth_error"
+)
 _LACKING: Final = re.compile(r"api_not_implemented|not_implemented|unsupported_endpoint|invalid_url")
 _INVALID: Final = re.compile(
     r"invalid_request|invalid_?parameter|bad_request|context_length|unsupported_(parameter|value)|missing_required"
@@ -70,6 +74,19 @@ _LACKING_WORDS: Final = re.compile(
 )
 # llama.cpp's words for a path it does not have, in its own capitals: a file that is missing is told otherwise.
 _NO_PATH: Final = "File Not Found"
+# LiteLLM's, where nobody set up what is behind the path.
+_UNSET_WORDS: Final = re.compile(r"files_settings is not set|custom_llm_provider.{0,3} must be set", re.IGNORECASE)
+# A model that takes text alone, in the words of llama.cpp, vLLM, OpenAI, DeepSeek and OpenRouter.
+_TEXT_ONLY_WORDS: Final = re.compile(
+    r"\b(image|audio|video)( input|_url)?s? (is|are) (not|only) supported|input_audio is not supported"
+    r"|does(n't| not) support (image|audio|video|vision|multimodal)|not a multimodal model"
+    r"|at most 0 (image|audio|video)|unknown variant `?(image_url|input_audio|video_url)"
+    r"|no endpoints found that support (image|audio|video)",
+    re.IGNORECASE,
+)
+_TOO_LONG_WORDS: Final = re.compile(
+    r"context[ _]?(size|length|window)|exceed_context|contextwindow|maximum context|prompt is too long", re.IGNORECASE
+)
 _INVALID_WORDS: Final = re.compile(
     r"\bis required\b|\bare required\b|\bis invalid$|^invalid |must (be|contain) ", re.IGNORECASE
 )
@@ -104,11 +121,15 @@ class Asked:
         endpoint: As in the API's paths.
         model: The model asked for, if any.
         secret: The key, to be struck from anything quoted.
+        verb: The HTTP method.
+        path: The path with what it names, where `endpoint` is only its name.
     """
 
     endpoint: str
     model: str = ""
     secret: str = ""
+    verb: str = "POST"
+    path: str = ""
 
     def struck(self, text: str) -> str:
         """The text with the key replaced by asterisks."""
@@ -214,14 +235,26 @@ def _error(
     advice = _ADVICE.get(kind, "")
     if kind is Overloaded and wait:
         advice = f"Try again in {wait:.0f} s."
-    if kind is Rejected and status == 413:
-        advice = "It is too large: send a smaller file, or less text."
+    if kind is Rejected:
+        advice = _remedy(asked, complaint, status)
     if kind is NotAuthorized and status is None:
         advice = "Check MTU_API_KEY, and that MTU_BASE_URL is the address of the API, which often ends in /v1."
     if complaint.page and kind in (UpstreamFailure, NotAuthorized):
         advice = "Something before the gateway answered; try again, and check MTU_BASE_URL if it stays so."
     code = shortened(asked.struck(complaint.code), 100)
     return kind(message, advice=advice, status=seen or status, code=code, request_id=request_id, retry_after=wait)
+
+
+def _remedy(asked: Asked, complaint: Complaint, status: int | None) -> str:
+    """What to do about a request that was refused."""
+    words = complaint.message[:2000]
+    if status == 413:
+        return "It is too large: send a smaller file, or less text."
+    if _text_only(asked, words):
+        return "Ask a model that takes pictures, sound or video, or give this one text alone."
+    if _TOO_LONG_WORDS.search(f"{complaint.code} {complaint.kind} {words}"):
+        return "Send less text, or ask a model with a larger window."
+    return _ADVICE[Rejected]
 
 
 def _meaning(asked: Asked, complaint: Complaint, status: int | None, wait: float | None) -> type[UpstreamError]:
@@ -236,6 +269,10 @@ def _meaning(asked: Asked, complaint: Complaint, status: int | None, wait: float
         return UnknownModel
     if status in (405, 501) or (status != 429 and _LACKING.search(labels)):
         return NotOffered
+    if status not in (401, 403, 429) and _UNSET_WORDS.search(words):
+        return NotOffered
+    if status in (None, 400, 404, 422, 500) and _text_only(asked, words):
+        return Rejected
     if _BUSY.search(labels) and status not in (401, 402, 403):
         return Overloaded
     if status in (None, 400, 401, 403) and (_KEY.search(labels) or _KEY_WORDS.search(words)):
@@ -245,6 +282,11 @@ def _meaning(asked: Asked, complaint: Complaint, status: int | None, wait: float
     return _by_status(asked, complaint, status, labels, words, wait)
 
 
+def _text_only(asked: Asked, words: str) -> bool:
+    """Whether a model was given what it cannot see or hear."""
+    return asked.endpoint in ("chat/completions", "responses") and bool(_TEXT_ONLY_WORDS.search(words))
+
+
 def _by_status(
     asked: Asked, complaint: Complaint, status: int, labels: str, words: str, wait: float | None
 ) -> type[UpstreamError]:
@@ -252,7 +294,7 @@ def _by_status(
     if status in fixed:
         return fixed[status]
     if status == 404:
-        no_path = words == _NO_PATH and not asked.endpoint.startswith("files")
+        no_path = words == _NO_PATH and not (asked.path or asked.endpoint).startswith("files/")
         if complaint.page or not complaint or no_path or _LACKING_WORDS.search(words):
             return NotOffered
         return UnknownModel if asked.endpoint.startswith("models/") else Rejected
@@ -276,7 +318,10 @@ def _message(kind: type[UpstreamError], asked: Asked, complaint: Complaint, stat
     answered = f" (it answered {status})" if status else ""
     if kind is NotOffered:
         tail = f" with {quote}" if complaint.page else ""
-        return f"This gateway does not offer {asked.endpoint} (it answered {status or 'so'}{tail})."
+        if quote and not complaint.page and not _says_no_more(complaint):
+            tail = f": {quote}"
+        what = f"{asked.verb} {asked.endpoint}" if status == 405 and asked.verb != "POST" else asked.endpoint
+        return f"This gateway does not offer {what} (it answered {status or 'so'}{tail})."
     if kind is UnknownModel:
         sentence = f"The gateway does not have the model {shortened(asked.model, 100)!r}" if asked.model else ""
         sentence = sentence or "The gateway does not have this model"
@@ -285,6 +330,12 @@ def _message(kind: type[UpstreamError], asked: Asked, complaint: Complaint, stat
     else:
         sentence = _SENTENCE[kind] + (answered if kind in (UpstreamFailure, BadAnswer) or not quote else "")
     return f"{sentence}: {quote}." if quote else f"{sentence}."
+
+
+def _says_no_more(complaint: Complaint) -> bool:
+    """Whether the words of a missing endpoint say only that it is missing."""
+    words = complaint.message.strip()
+    return not words or words == _NO_PATH or bool(_LACKING_WORDS.search(words))
 
 
 def _redirected(asked: Asked, status: int, location: str) -> UpstreamError:
