@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mtu_mcp.media import Fetched, Library, Workspace
     from mtu_mcp.media.tickets import Tickets
     from mtu_mcp.media.spool import Spool
+    from mtu_mcp.records.database import Changed
 
 T = TypeVar("T")
 
@@ -123,6 +124,7 @@ class App:
         tasks: Where work runs that may outlive the call that began it; it is cancelled when the server ends.
         under_way: Such work, by the ids of its jobs.
         uploads: The links with which people hand files in, where there is a page for that.
+        hearers: Who hears of what was written, in the event loop.
     """
 
     settings: Settings
@@ -137,6 +139,7 @@ class App:
     tasks: TaskGroup | None = None
     under_way: dict[str, UnderWay] = field(default_factory=dict[str, UnderWay])
     uploads: Tickets | None = None
+    hearers: list[Changed] = field(default_factory=list["Changed"])
 
     @property
     def records(self) -> Records:
@@ -209,11 +212,18 @@ async def open_app(settings: Settings, *, transport: httpx.AsyncBaseTransport | 
 
     from mtu_mcp.media import Library
 
-    records = Records(settings.database_path)
+    hearers: list[Changed] = []
+
+    def told(owner: str, kind: str, name: str) -> None:
+        for hear in hearers:
+            hear(owner, kind, name)
+
+    records = Records(settings.database_path, changed=told)
     catalogue = Catalogue(settings, listed, facts=facts)
     budget = Budget(settings, catalogue, records.ledger)
     gateway = Gateway(settings, transport=transport, books=budget)
-    app = App(settings, gateway, catalogue, records, Library(settings.output_dir), budget)
+    library = Library(settings.output_dir, changed=told)
+    app = App(settings, gateway, catalogue, records, library, budget, hearers=hearers)
     failure: Exception | None = None
     try:
         async with anyio.create_task_group() as app.tasks:

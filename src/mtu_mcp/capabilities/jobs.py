@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import anyio
 from mcp.server.mcpserver.resolve import Resolve
@@ -19,7 +19,7 @@ from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._jobs import cancelled, refreshed, row, tell
 from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec, ToolSpec
-from mtu_mcp.errors import NotFound
+from mtu_mcp.errors import MtuError, NotFound
 from mtu_mcp.gateway import current_scope
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mtu_mcp.records import Job
 
 LISTED: Final = 20
+MOST_LISTED: Final = 100
 LONGEST_WAIT: Final = 600
 LONGEST_PAUSE: Final = 10.0
 """Seconds between two looks at a job that takes hours."""
@@ -88,29 +89,45 @@ async def _waited(app: App, job: Job, seconds: float) -> Job:
 async def one_job(job: str) -> Content:
     """One job: state, result, cost."""
     found = await _find(current_app(), job)
-    facts = {
+    return _json({**_facts(found), "remote": found.remote, "result": found.result})
+
+
+async def all_jobs() -> Content:
+    """Jobs, the latest first."""
+    return _json([_facts(found) for found in await current_app().records.jobs.list(MOST_LISTED)])
+
+
+def _facts(found: Job) -> dict[str, Any]:
+    return {
         "id": found.id,
         "kind": found.kind,
         "state": found.state,
         "title": found.title,
         "created": found.created,
         "updated": found.updated,
-        "remote": found.remote,
-        "result": found.result,
         "note": found.note,
         "cost_cny": found.cost,
     }
-    return Content(json.dumps(facts, ensure_ascii=False, indent=1), "application/json")
+
+
+def _json(value: Any) -> Content:
+    return Content(json.dumps(value, ensure_ascii=False, indent=1), "application/json")
 
 
 async def _complete_job(typed: str, given: Mapping[str, str]) -> list[str]:
     del given
     wanted = typed.casefold()
-    jobs = await current_app().records.jobs.list(100)
+    try:
+        jobs = await current_app().records.jobs.list(MOST_LISTED)
+    except MtuError:  # typing an id must not fail; reading the list says what is wrong
+        return []
     return [job.id for job in jobs if wanted in job.id or wanted in job.title.casefold()]
 
 
 CAPABILITY = Capability(
     tools=(ToolSpec(get_job, title="Jobs"),),
-    resources=(ResourceSpec("mtu://jobs/{job}", one_job, "One job", complete={"job": _complete_job}),),
+    resources=(
+        ResourceSpec("mtu://jobs", all_jobs, "Jobs"),
+        ResourceSpec("mtu://jobs/{job}", one_job, "One job", complete={"job": _complete_job}),
+    ),
 )

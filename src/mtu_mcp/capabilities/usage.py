@@ -13,6 +13,7 @@ from pydantic import Field
 from mtu_mcp.app import App, current_app, current_owner
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec, ToolSpec
+from mtu_mcp.errors import MtuError
 
 
 async def usage_report(
@@ -47,7 +48,11 @@ def _whose() -> str | None:
 
 async def _complete_month(typed: str, given: Mapping[str, str]) -> list[str]:
     del given
-    return [month for month in await current_app().budget.months() if month.startswith(typed)]
+    try:
+        months = await current_app().budget.months()
+    except MtuError:  # typing a month must not fail; reading it says what is wrong
+        return []
+    return [month for month in months if month.startswith(typed)]
 
 
 CAPABILITY = Capability(

@@ -11,6 +11,7 @@ import re
 import stat
 import time
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
@@ -56,6 +57,10 @@ class Saved:
     about: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
+def _unheard(owner: str, kind: str, name: str) -> None:
+    """Nobody listens."""
+
+
 class Library:
     """The output folder; it is made when the first file is saved.
 
@@ -63,14 +68,22 @@ class Library:
         folder: Where files go.
         clock: Seconds since 1970.
         create: Opens a new file for writing; the seam for trying disk faults.
+        changed: Hears of every new file: whose it is, "media", its name.
     """
 
     def __init__(
-        self, folder: Path, clock: Callable[[], float] = time.time, *, create: writing.Create = writing.create
+        self,
+        folder: Path,
+        clock: Callable[[], float] = time.time,
+        *,
+        create: writing.Create = writing.create,
+        changed: Callable[[str, str, str], None] = _unheard,
     ) -> None:
         self.folder = folder
         self._clock = clock
         self._create = create
+        self._changed = changed
+        self._owner = ""
 
     def for_owner(self, owner: str) -> "Library":
         """The part of the output folder that is one caller's; all of it when `owner` is empty.
@@ -83,7 +96,10 @@ class Library:
 
         mark = sha256(owner.encode("utf-8", "surrogatepass")).hexdigest()[:24]
         words = re.sub(r"[^a-z0-9]+", "-", owner.lower())[:24].strip("-")
-        return Library(self.folder / CALLERS / (f"{words}-{mark}" if words else mark), self._clock, create=self._create)
+        part = copy(self)
+        part.folder = self.folder / CALLERS / (f"{words}-{mark}" if words else mark)
+        part._owner = owner
+        return part
 
     async def save(self, data: bytes, *, title: str, extension: str, about: Mapping[str, Any]) -> Saved:
         """Save bytes and their sidecar; both are on the disk when this returns, or neither is.
@@ -99,7 +115,7 @@ class Library:
         """
         import anyio.to_thread
 
-        return await anyio.to_thread.run_sync(self._save, data, title, extension, about)
+        return self._told(await anyio.to_thread.run_sync(self._save, data, title, extension, about))
 
     async def save_text(self, text: str, *, title: str, extension: str, about: Mapping[str, Any]) -> Saved:
         """Save text as UTF-8; everything else as `save`."""
@@ -121,7 +137,7 @@ class Library:
         """Give a finished file of `hidden` its name and sidecar; everything else as `save`."""
         import anyio.to_thread
 
-        return await anyio.to_thread.run_sync(self._save, hidden, title, extension, about)
+        return self._told(await anyio.to_thread.run_sync(self._save, hidden, title, extension, about))
 
     def partial(self, key: str) -> "Partial":
         """The finished parts of work that is done piece by piece; they are not listed."""
@@ -162,6 +178,10 @@ class Library:
             PathNotAllowed: It is no regular file.
         """
         return open_inside(os.path.realpath(self.folder), name)
+
+    def _told(self, saved: Saved) -> Saved:
+        self._changed(self._owner, "media", saved.name)
+        return saved
 
     def _save(self, data: bytes | Path, title: str, extension: str, about: Mapping[str, Any]) -> Saved:
         created = float(int(self._clock()))

@@ -17,7 +17,7 @@ import anyio
 
 from mtu_mcp.errors import BadInput
 from mtu_mcp.records import failures
-from mtu_mcp.records.database import Database
+from mtu_mcp.records.database import Changed, Database, unheard
 
 if TYPE_CHECKING:
     import sqlite3
@@ -90,12 +90,16 @@ class Conversations:
         database: Where they are kept.
         clock: Seconds since the epoch.
         owner: Whose they are; another owner's are not visible. Empty on a server that one person uses.
+        changed: Hears of every change.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], float], *, owner: str = "") -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], float], *, owner: str = "", changed: Changed = unheard
+    ) -> None:
         self._database = database
         self._clock = clock
         self._owner = owner
+        self._changed = changed
         self._queues: dict[str, _Queue] = {}
 
     @property
@@ -124,6 +128,7 @@ class Conversations:
         model = next((turn.model for turn in reversed(turns) if turn.model), "")
         opening = next((words for words in map(_opening, turns) if words), "")
         await self._database.write(lambda connection: self._append(connection, key, rows, model, opening, now))
+        self._changed(self._owner, "conversations", key)
 
     async def list(self, limit: int = 100) -> "list[Summary]":
         """The conversations used last, newest first."""
@@ -149,7 +154,10 @@ class Conversations:
         """Delete a conversation with all its turns; says whether there was one."""
         key = conversation_name(name)
         query = "DELETE FROM conversations WHERE owner = ? AND name = ?"
-        return await self._database.write(lambda it: it.execute(query, (self._owner, key)).rowcount > 0)
+        deleted = await self._database.write(lambda it: it.execute(query, (self._owner, key)).rowcount > 0)
+        if deleted:
+            self._changed(self._owner, "conversations", key)
+        return deleted
 
     @asynccontextmanager
     async def turn(self, name: str) -> AsyncGenerator[None]:

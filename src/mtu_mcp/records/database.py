@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import anyio
 import anyio.to_thread
 
+from mtu_mcp.errors import RecordsError
 from mtu_mcp.records import failures
 from mtu_mcp.records.migrations import APPLICATION_ID, MIGRATIONS
 
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MEMORY: Final = ":memory:"
 
+Changed = Callable[[str, str, str], None]
+"""Hears of what was written: whose it is, its kind ("conversations", "jobs", "usage"), and which one of them."""
+
+
+def unheard(owner: str, kind: str, name: str) -> None:
+    """Nobody listens."""
+
 
 class Database:
     """A file (or memory) that opens itself when it is first used.
@@ -36,6 +44,9 @@ class Database:
     Args:
         path: The file, or `":memory:"`.
         busy_seconds: How long to wait for another process that is writing.
+
+    Attributes:
+        trouble: Why the last operation failed; empty when it did not.
     """
 
     def __init__(self, path: Path | str, *, busy_seconds: float = 5.0) -> None:
@@ -44,6 +55,7 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
         self._closed = False
+        self.trouble = ""
         self._limiter = anyio.CapacityLimiter(1)
         # The limiter belongs to one event loop; this lock holds if two of them share the object.
         self._lock = threading.Lock()
@@ -93,7 +105,7 @@ class Database:
                 raise failures.closed(self.where)
             try:
                 connection = self._open()
-                return _in_transaction(connection, begin, work)
+                result = _in_transaction(connection, begin, work)
             except sqlite3.ProgrammingError:
                 raise
             except (sqlite3.Error, OSError) as error:
@@ -101,7 +113,14 @@ class Database:
                 # only in memory would be lost by that.
                 if self.path is not None:
                     self._drop()
-                raise failures.explain(error, self.where) from error
+                explained = failures.explain(error, self.where)
+                self.trouble = explained.message
+                raise explained from error
+            except RecordsError as error:
+                self.trouble = error.message
+                raise
+            self.trouble = ""
+            return result
 
     def _open(self) -> "sqlite3.Connection":
         """The connection; opened anew if the file was deleted or replaced, since SQLite would write into the void."""

@@ -17,7 +17,7 @@ import anyio
 
 from mtu_mcp.errors import RecordsError
 from mtu_mcp.records.conversations import encoded, storable
-from mtu_mcp.records.database import Database
+from mtu_mcp.records.database import Changed, Database, unheard
 
 if TYPE_CHECKING:
     import sqlite3
@@ -85,6 +85,7 @@ class Jobs:
         clock: Seconds since the epoch.
         owner: Whose they are; another owner's are not visible. Empty on a server that one person uses.
         presence: Proof that this process runs, by which others see at once when it no longer does.
+        changed: Hears of every change.
     """
 
     def __init__(
@@ -94,11 +95,13 @@ class Jobs:
         *,
         owner: str = "",
         presence: "Presence | None" = None,
+        changed: Changed = unheard,
     ) -> None:
         self._database = database
         self._clock = clock
         self._owner = owner
         self._presence = presence
+        self._changed = changed
         self._holder = presence.name if presence else secrets.token_hex(8)
 
     async def create(self, kind: str, title: str, request: Mapping[str, Any], *, fingerprint: str = "") -> Job:
@@ -122,6 +125,7 @@ class Jobs:
                 row,
             )
         )
+        self._changed(self._owner, "jobs", made.id)
         return made
 
     async def load(self, job_id: str) -> Job | None:
@@ -145,7 +149,10 @@ class Jobs:
         sets = {name: _stored(name, value) for name, value in values.items()}
         if state is not None:
             sets["state"] = state
-        return await self._database.write(lambda it: self._change(it, job_id, tuple(expect), sets))
+        job = await self._database.write(lambda it: self._change(it, job_id, tuple(expect), sets))
+        if job is not None:
+            self._changed(self._owner, "jobs", job.id)
+        return job
 
     async def list(self, limit: int = 50) -> "list[Job]":
         """The latest jobs, newest first."""
@@ -175,7 +182,10 @@ class Jobs:
         """
         if not await self._database.read(lambda it: self._forsaken(it, kind)):
             return 0
-        return await self._database.write(lambda it: self._lose(it, kind, note))
+        lost = await self._database.write(lambda it: self._lose(it, kind, note))
+        for job, owner in lost:
+            self._changed(owner, "jobs", job)
+        return len(lost)
 
     @asynccontextmanager
     async def hold(self, job_id: str) -> AsyncGenerator[bool]:
@@ -211,27 +221,27 @@ class Jobs:
 
         return await self._database.write(take)
 
-    def _forsaken(self, connection: "sqlite3.Connection", kind: str) -> "list[str]":
+    def _forsaken(self, connection: "sqlite3.Connection", kind: str) -> "list[tuple[str, str]]":
         query = (
-            "SELECT id, holder, max(seen, updated) FROM jobs WHERE kind = ?"
+            "SELECT id, owner, holder, max(seen, updated) FROM jobs WHERE kind = ?"
             " AND state IN ('queued', 'running') AND holder <> ?"
         )
         stale = self._clock() - LEASE
         rows = connection.execute(query, (kind, self._holder)).fetchall()
-        return [job for job, holder, seen in rows if seen < stale or (holder and self._is_gone(holder))]
+        return [(job, owner) for job, owner, holder, seen in rows if seen < stale or (holder and self._is_gone(holder))]
 
     def _is_gone(self, holder: str) -> bool:
         return self._presence is not None and self._presence.gone(holder)
 
-    def _lose(self, connection: "sqlite3.Connection", kind: str, note: str) -> int:
+    def _lose(self, connection: "sqlite3.Connection", kind: str, note: str) -> "list[tuple[str, str]]":
         lost = self._forsaken(connection, kind)
-        for job in lost:
+        for job, _ in lost:
             connection.execute(
                 "UPDATE jobs SET state = 'lost', updated = ?, holder = '', note = ?, cost = (SELECT sum(cny + reserved)"
                 " FROM ledger WHERE job = jobs.id OR call = json_extract(jobs.request, '$.call')) WHERE id = ?",
                 (self._clock(), storable(note), job),
             )
-        return len(lost)
+        return lost
 
     async def _renew(self, job_id: str) -> None:
         while True:

@@ -20,7 +20,7 @@ from mtu_mcp.errors import BadInput, OverBudget, RecordsError
 from mtu_mcp.records import commitments
 from mtu_mcp.records.caps import Caps, day_of, month_of, require_room, since
 from mtu_mcp.records.commitments import Commitment, settlement, storable
-from mtu_mcp.records.database import Database
+from mtu_mcp.records.database import Changed, Database, unheard
 from mtu_mcp.records.presence import Presence
 
 if TYPE_CHECKING:
@@ -100,12 +100,21 @@ class Ledger:
         database: Where it is kept.
         clock: Seconds since the epoch.
         zone: What days are told in; the machine's own zone by default.
+        changed: Hears of every change.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time, zone: tzinfo | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], float] = time.time,
+        zone: tzinfo | None = None,
+        *,
+        changed: Changed = unheard,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._zone = zone
+        self._changed = changed
         self._presence = self.presence = Presence(database.path)
         self._swept = False
         self._late: list[Callable[[sqlite3.Connection], None]] = []
@@ -137,6 +146,7 @@ class Ledger:
             OverBudget: A cap leaves no room for the least; nothing was entered.
         """
         found = await self._write(lambda it: self._reserve(it, opening, caps, usual, most))
+        self._changed(opening.owner, "usage", "")
         return found
 
     async def settle(self, number: int, closing: Closing) -> None:
@@ -154,6 +164,7 @@ class Ledger:
     async def entrust(self, number: int, *, job: str = "", remote: str = "", request_id: str = "") -> None:
         """Let a running row outlive this process: its work goes on at the gateway, and news of it comes by these names."""
         await self._write(lambda it: commitments.entrust(it, number, job, remote, request_id))
+        self._changed("", "usage", "")
 
     async def committed(self, *, job: str = "", remote: str = "") -> list[Commitment]:
         """The rows of such work that are not settled."""
@@ -259,6 +270,7 @@ class Ledger:
         except RecordsError:
             self._late.append(work)
             raise
+        self._changed("", "usage", "")
 
     async def _write(self, work: "Callable[[sqlite3.Connection], T]") -> T:
         """Write, and first what could not be written before; that is forgotten once the whole is on disk."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from weakref import WeakValueDictionary
 
 from mtu_mcp.records.conversations import Conversations
-from mtu_mcp.records.database import Database
+from mtu_mcp.records.database import Changed, Database, unheard
 from mtu_mcp.records.jobs import Jobs
 from mtu_mcp.records.ledger import Ledger
 
@@ -27,18 +27,27 @@ class Records:
         path: The SQLite file, or `":memory:"` to keep nothing after the process.
         clock: Seconds since the epoch, for what is written.
         busy_seconds: How long an operation waits for another process that is writing.
+        changed: Hears of every change.
 
     Attributes:
         owner: Whose conversations and jobs these are; the ledger is everybody's, for the money is one person's.
     """
 
-    def __init__(self, path: Path | str, clock: Callable[[], float] = time.time, *, busy_seconds: float = 5.0) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        clock: Callable[[], float] = time.time,
+        *,
+        busy_seconds: float = 5.0,
+        changed: Changed = unheard,
+    ) -> None:
         self.database = Database(path, busy_seconds=busy_seconds)
-        self.conversations = Conversations(self.database, clock)
-        self.ledger = Ledger(self.database, clock)
-        self.jobs = Jobs(self.database, clock, presence=self.ledger.presence)
+        self.conversations = Conversations(self.database, clock, changed=changed)
+        self.ledger = Ledger(self.database, clock, changed=changed)
+        self.jobs = Jobs(self.database, clock, presence=self.ledger.presence, changed=changed)
         self.owner = ""
         self._clock = clock
+        self._changed = changed
         # Weak, for callers come and go; yet two calls side by side must meet in one queue of a conversation.
         self._talks = WeakValueDictionary({"": self.conversations})
 
@@ -48,8 +57,9 @@ class Records:
             return self
         view = copy(self)
         view.owner = owner
-        view.conversations = self._talks.setdefault(owner, Conversations(self.database, self._clock, owner=owner))
-        view.jobs = Jobs(self.database, self._clock, owner=owner, presence=self.ledger.presence)
+        talks = Conversations(self.database, self._clock, owner=owner, changed=self._changed)
+        view.conversations = self._talks.setdefault(owner, talks)
+        view.jobs = Jobs(self.database, self._clock, owner=owner, presence=self.ledger.presence, changed=self._changed)
         return view
 
     @property

@@ -12,7 +12,6 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
-from mcp.shared.subscriptions import ResourceUpdated
 from mcp.shared.uri_template import UriTemplate
 from mcp.types import (
     INVALID_PARAMS,
@@ -22,7 +21,9 @@ from mcp.types import (
     Prompt,
     PromptReference,
     ResourceTemplateReference,
+    SubscribeRequestParams,
     ToolAnnotations,
+    UnsubscribeRequestParams,
 )
 
 import mtu_mcp
@@ -39,6 +40,7 @@ from mtu_mcp.server.logs import without_rich
 from mtu_mcp.server.middleware import bound_to
 from mtu_mcp.server.prompts import rendered, shown
 from mtu_mcp.server.schemas import slim
+from mtu_mcp.server.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
@@ -82,7 +84,8 @@ class MtuServer(MCPServer[Any]):
         self._specs = {spec.name: spec for spec in tools}
         self._fixed = {spec.uri: spec for spec in resources if "{" not in spec.uri}
         self._families = [(UriTemplate.parse(spec.uri), spec) for spec in resources if "{" in spec.uri]
-        calls = Calls(app, self._announce)
+        calls = Calls(app)
+        self.subscriptions = Subscriptions(app, self._find)
         hint = CacheHint(ttl_ms=LIST_TTL_MS)
         with without_rich():
             super().__init__(
@@ -92,7 +95,8 @@ class MtuServer(MCPServer[Any]):
                 instructions=INSTRUCTIONS,
                 version=mtu_mcp.__version__,
                 tools=[build_tool(spec, ask=_asks(spec, app), calls=calls) for spec in self._specs.values()],
-                middleware=[bound_to(app)],
+                middleware=[bound_to(app, self.subscriptions.look)],
+                subscriptions=self.subscriptions,
                 extensions=[views.extension()],
                 log_level=cast("Any", app.settings.log_level),
                 cache_hints={
@@ -106,6 +110,9 @@ class MtuServer(MCPServer[Any]):
             meta = views.meta_of_resource(spec.uri)
             self.resource(spec.uri, name=_name(spec.uri), title=spec.title, mime_type=spec.mime, meta=meta)(spec.fn)
         self.completion()(self._complete)
+        lowlevel = self._lowlevel_server  # MCPServer has no place for these two
+        lowlevel.add_request_handler("resources/subscribe", SubscribeRequestParams, self.subscriptions.follow)
+        lowlevel.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, self.subscriptions.unfollow)
 
     async def serve_streams(
         self, read: ReadStream[SessionMessage | Exception], write: WriteStream[SessionMessage]
@@ -180,10 +187,6 @@ class MtuServer(MCPServer[Any]):
         if name not in self._prompts:
             raise MCPError(INVALID_PARAMS, f"There is no prompt {name[:80]!r}.")
         return rendered(self._prompts[name], arguments or {})
-
-    async def _announce(self, uri: str) -> None:
-        """Tell those who listen that a resource has changed."""
-        await self._subscriptions.publish(ResourceUpdated(uri=uri))
 
     def _find(self, uri: str) -> tuple[ResourceSpec, dict[str, Any]]:
         if uri in self._fixed:

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from mtu_mcp.records import Job
 
     Body = Callable[..., Awaitable[CallToolResult]]
-    Announce = Callable[[str], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
 
@@ -51,12 +50,10 @@ class Calls:
 
     Args:
         app: The running server.
-        announce: Tells subscribers that a resource has changed.
     """
 
-    def __init__(self, app: App, announce: Announce) -> None:
+    def __init__(self, app: App) -> None:
         self._app = app
-        self._announce = announce
         self._works: dict[str, Work] = {}
         self._looked = False
 
@@ -185,7 +182,6 @@ class Calls:
                     if work.told != last and not work.ended.is_set():
                         last = work.told
                         await jobs.change(job_id, note=hide_key(last)[:300])
-                        await self._announce(f"mtu://jobs/{job_id}")
         except Exception as error:  # noqa: BLE001 - the work goes on, unseen
             logger.warning("the progress of %s could not be noted: %s", job_id, error)
 
@@ -197,7 +193,6 @@ class Calls:
                     await self._write(work)
                     if work.job is not None:
                         self._app.under_way.pop(work.job.id, None)
-                        await self._announce(f"mtu://jobs/{work.job.id}")
                 except Exception as error:  # noqa: BLE001 - the answer goes out whatever is wrong with the database
                     logger.warning("what came of a call could not be kept: %s", error)
 

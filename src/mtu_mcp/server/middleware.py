@@ -5,6 +5,7 @@ tool can forget to count. And the handshake says of the lists what the 2026-07-2
 are announced; the SDK leaves that out, and hosts of the older era then never look again.
 """
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import anyio
@@ -19,8 +20,8 @@ from mtu_mcp.server.edge import hide_key
 from mtu_mcp.server.progress import Reporter
 
 
-def bound_to(app: App) -> ServerMiddleware[Any]:
-    """Middleware that serves every message with `app`."""
+def bound_to(app: App, look: Callable[[], None] = lambda: None) -> ServerMiddleware[Any]:
+    """Middleware that serves every message with `app`, and after each tool call takes a look."""
 
     async def bind(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         bind_app(app)
@@ -40,7 +41,10 @@ def bound_to(app: App) -> ServerMiddleware[Any]:
             if scope.tool not in FREE:
                 scope.asked = fingerprint(params)
             scope.until = anyio.current_time() + patience(*_client(ctx), app.settings.hand_off_after)
-            return await call_next(ctx)
+            try:
+                return await call_next(ctx)
+            finally:
+                look()
 
     return bind
 
