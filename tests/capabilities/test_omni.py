@@ -1,13 +1,15 @@
 """`understand`: pictures, one sound, one video or frames, over several turns, within what the model documents."""
 
 import base64
+import io
+import wave
 from importlib import resources
 from pathlib import Path
 
 import pytest
 
-from capabilities.material import answered, bodies, messages, picture, refused, sound, spent
-from connections import MEMORY, connect
+from capabilities.material import answered, bodies, call, messages, picture, read_named, refused, sound, spent
+from connections import MEMORY, connect, text_of
 from mtu_mcp.sandbox import Sandbox
 
 ONE_GATEWAY = True
@@ -114,6 +116,26 @@ async def test_a_file_beyond_the_models_limits_is_refused_with_the_figure(
         said = await refused(client, "understand", question="?", media=[name], model="qwen-omni-turbo")
     assert figure in said
     assert not spent(gateway)
+
+
+@pytest.mark.parametrize(("tool", "asked"), [("understand", "question"), ("chat", "prompt")])
+async def test_what_a_model_says_aloud_is_kept_as_a_file(
+    environ: Environ, gateway: Sandbox, tool: str, asked: str
+) -> None:
+    """Model Studio, Qwen-Omni, audio output: samples without a header, paid for, so a WAV file on disk before all else."""
+    spoken = {"modalities": ["text", "audio"], "audio": {"voice": "Cherry", "format": "wav"}}
+    given = {asked: "Say: hello there", "model": "qwen3-omni-flash", "options": spoken}
+    async with connect(MEMORY, environ) as client:
+        result = await call(client, tool, **given)
+    assert text_of(result).startswith("hello there")
+    with wave.open(io.BytesIO(read_named(text_of(result).replace(" (", "\n")))) as file:
+        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (24_000, 1, 2)
+        assert file.getnframes() > 2_400
+    assert [block.type for block in result.content] == ["text", "audio", "resource_link"]
+    async with connect(MEMORY, {**environ, "MTU_READ_ONLY": "true"}) as client:
+        result = await call(client, tool, **given)
+    assert "MTU_READ_ONLY" in text_of(result)
+    assert [block.type for block in result.content] == ["text", "audio"]
 
 
 async def test_a_url_is_passed_on_for_the_gateway_to_fetch(environ: Environ, gateway: Sandbox) -> None:

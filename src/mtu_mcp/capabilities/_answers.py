@@ -89,7 +89,7 @@ class Answer:
         self.link(saved)
 
     async def relay(self, reply: ChatAnswer, *, title: str) -> None:
-        """Add what a chat model said, what it wants called, what it thought, and how it ended if it did not end well."""
+        """Add what a chat model said and spoke, what it wants called, what it thought, and why it ended early if it did."""
         texts = [reply.text]
         if reply.refusal:
             texts.append(f"The model declined: {reply.refusal}")
@@ -98,6 +98,10 @@ class Answer:
             texts.append(wished(reply.tool_calls))
         text = "\n\n".join(filter(str.strip, texts)).strip() or "(The model gave an empty answer.)"
         await self.say_long(text, title=title, about={"model": reply.model})
+        if reply.audio:
+            from mtu_mcp.capabilities._sounds import keep_speech
+
+            await keep_speech(self._app, self, reply.audio, title, {"text": reply.text, "model": reply.model})
         self.say(thoughts(reply.reasoning))
         self.note(incomplete(reply.cut))
 
