@@ -69,7 +69,7 @@ async def test_each_seat_of_a_comparison_says_what_it_dropped(environ: dict[str,
 
     def one_thinks(request: httpx.Request) -> httpx.Response:
         asked = json.loads(request.content)["model"]
-        return chatted("4", **({"reasoning_content": "two and two"} if asked == "qwen-flash" else {}))
+        return chatted("4", reasoning_content="two and two" if asked == "qwen-flash" else "")
 
     server = Server([{"id": "qwen-flash"}, {"id": "qwen-plus"}], one_thinks)
     tools = {**environ, "MTU_TOOLSETS": "all"}
@@ -145,3 +145,44 @@ async def test_pictures_that_failed_are_told_in_one_sentence(environ: dict[str, 
     assert "Note: 1 of 2 pictures came; the gateway says nothing of the others." in shown
     odd = await said(environ, few, "generate_image", prompt="a boat", options={"n": "two"})
     assert "pictures came" not in odd
+
+
+async def test_a_search_that_left_no_trace_is_doubted(environ: dict[str, str]) -> None:
+    """OpenAI API reference: search models annotate what they cite; a gateway may drop web_search_options."""
+    plain = Server([{"id": "gpt-5-search-api"}], lambda _: chatted("Tea is hot."))
+    doubted = await said(environ, plain, "web_search", query="tea", engine="openai")
+    assert "Nothing in the answer shows that a search was made; the gateway may have dropped web_search_opt" in doubted
+    cited = {"type": "url_citation", "url_citation": {"url": "https://a.example", "title": "A"}}
+    shown = Server([{"id": "gpt-5-search-api"}], lambda _: chatted("Tea is hot.", annotations=[cited]))
+    assert "Nothing in the answer" not in await said(environ, shown, "web_search", query="tea", engine="openai")
+
+
+async def test_filters_a_relay_drops_are_asked_for_in_words_too(environ: dict[str, str]) -> None:
+    """New API's list names each model's endpoints; it rebuilds chat requests without search_options."""
+    asked: list[dict[str, Any]] = []
+
+    def search(request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content))
+        return chatted("Tea is hot.")
+
+    relay = Server([{"id": "qwen-plus", "supported_endpoint_types": ["openai"]}], search)
+    other = Server([{"id": "qwen-plus"}], search)
+    for server in (relay, other):
+        words = await said(environ, server, "web_search", query="tea", engine="qwen", sites=["a.example"])
+        assert "nothing shows whether it searched" in words
+        assert ("Gateways of this kind drop search_options" in words) is (server is relay)
+    assert [body["messages"][-1]["content"] for body in asked] == [
+        "tea\n\n(Use only sources from a.example.)",
+        "tea",
+    ]
+
+
+async def test_auto_names_the_engine_that_failed_and_how_to_ask_another(environ: dict[str, str]) -> None:
+    """Our promise: `auto` does not pay twice in silence, and an error says what to do next."""
+    models = [{"id": "gpt-5-search-api"}, {"id": "qwen-plus"}]
+    broken = Server(models, lambda _: httpx.Response(500, json={"error": {"message": "boom"}}))
+    words = await said(environ, broken, "web_search", fails=True, query="tea")
+    assert words.startswith('Searching with openai failed. The gateway failed (it answered 500): "boom".')
+    assert words.endswith("engine=qwen or engine=baidu asks another.")
+    named = await said(environ, broken, "web_search", fails=True, query="tea", engine="qwen")
+    assert named.startswith("The gateway failed (it answered 500)")

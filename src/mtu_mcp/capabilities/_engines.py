@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from mtu_mcp.app import App
 from mtu_mcp.capabilities._answers import incomplete
+from mtu_mcp.capabilities._effects import unheeded, unsearched
 from mtu_mcp.capabilities._filters import (
     Applied,
     Filters,
@@ -24,7 +25,16 @@ from mtu_mcp.capabilities._filters import (
     in_words,
 )
 from mtu_mcp.capabilities._upstream import asking, choose, remark
-from mtu_mcp.errors import NotOffered, UnknownModel
+from mtu_mcp.errors import (
+    BadAnswer,
+    Filtered,
+    NotOffered,
+    Overloaded,
+    Rejected,
+    UnknownModel,
+    UpstreamError,
+    UpstreamFailure,
+)
 from mtu_mcp.gateway import BaiduSearch, ChatRequest, Citation, Exchange, ResponsesRequest, current_scope
 
 if TYPE_CHECKING:
@@ -86,6 +96,12 @@ class Found:
     queries: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list[str])
     exchanges: list[Exchange] = field(default_factory=list[Exchange])
+    cut: bool = False
+
+    def miss(self, field: str) -> None:
+        """Note that nothing shows a search, unless something does or the end, where it would stand, is missing."""
+        shown = bool(self.sources or self.visited or self.queries or self.cut)
+        self.notes += filter(None, [unsearched(shown, field)])
 
     def listed(self, quotes: int = 300) -> list[str]:
         """The sources as numbered Markdown, with up to `quotes` characters of each."""
@@ -140,10 +156,28 @@ async def _first_offered(app: App, query: Query, notes: list[str]) -> Found:
         except (NotOffered, UnknownModel) as error:
             failures.append(f"{engine}: {error.message}")
             continue
+        except (UpstreamFailure, Overloaded, BadAnswer, Rejected, Filtered) as error:
+            raise await _named(app, query, engine, error) from error
         if failures:
             notes.append(f"Searched with {engine}; not offered here: {_list(failures)}")
         return found
     raise NotOffered("This gateway offers none of the search engines.", advice=_list(failures) or "Ask its operator.")
+
+
+async def _named(app: App, query: Query, engine: str, error: UpstreamError) -> UpstreamError:
+    """The same failure with the engine's name, and how to ask another: `auto` does not go on where this may have cost."""
+    order = RESULTS_ORDER if query.raw else ANSWER_ORDER
+    others = [other for other in order if other != engine and not await _why_not(app, other)]
+    way = f"engine={' or engine='.join(others)} asks another." if others else "No other engine is offered here."
+    message = f"Searching with {engine} failed. {error.message}"
+    return type(error)(
+        message,
+        advice=f"{error.advice} {way}".strip(),
+        status=error.status,
+        code=error.code,
+        request_id=error.request_id,
+        retry_after=error.retry_after,
+    )
 
 
 def _list(failures: list[str]) -> str:
@@ -168,15 +202,18 @@ async def _openai(app: App, query: Query) -> Found:
     # The search models live on the chat endpoint and always search.
     if "search" in model or "chat_search" in app.catalogue.entry(model).traits:
         applied = for_openai_chat(query.filters, model, query.options)
-        return await _by_chat(app, replace(query, options={}), "openai", chosen, applied)
+        found = await _by_chat(app, replace(query, options={}), "openai", chosen, applied)
+        found.miss("web_search_options")
+        return found
     applied = for_openai(query.filters, query.options)
     options = {"include": ["web_search_call.action.sources"], **applied.fields}
     async with asking(app, "responses", model, "search"):
         reply = await app.gateway.respond(ResponsesRequest(model, query.text + applied.words, options=options))
-    notes = [remark(chosen), *applied.notes, incomplete(reply.cut)]
-    return Found(
-        "openai", reply.model or model, reply.text, _sources(reply.citations), reply.visited, reply.searches, notes
-    )
+    found = Found("openai", reply.model or model, reply.text, _sources(reply.citations), reply.visited, reply.searches)
+    found.cut = bool(reply.cut)
+    found.notes += filter(None, [remark(chosen), *applied.notes, incomplete(reply.cut)])
+    found.miss("the search tool")
+    return found
 
 
 async def _baidu(app: App, query: Query) -> Found:
@@ -195,14 +232,17 @@ async def _jina(app: App, query: Query) -> Found:
     found = await _by_chat(app, query, "jina", chosen, for_jina(query.filters))
     if not found.sources:
         found.sources = [Source("", url) for url in found.visited]
+    found.miss("what asks for it")
     return found
 
 
 async def _qwen(app: App, query: Query) -> Found:
     chosen = await choose(app, "qwen_search", query.model)
-    found = await _by_chat(app, query, "qwen", chosen, for_qwen(query.filters, query.options))
+    relay = await app.catalogue.is_relay()
+    found = await _by_chat(app, query, "qwen", chosen, for_qwen(query.filters, query.options, relay=relay))
     if not found.sources:
-        found.notes.append("Qwen's search gives no list of sources through this protocol.")
+        note = "Qwen's search gives no list of sources through this protocol, so nothing shows whether it searched."
+        found.notes.append(note)
     return found
 
 
@@ -224,9 +264,12 @@ async def _by_chat(
     messages = [{"role": "user", "content": query.text + applied.words}]
     async with asking(app, "chat/completions", chosen.model, _CAPABILITIES[engine]):
         reply = await app.gateway.chat(ChatRequest(chosen.model, messages, options=options))
-    notes = [note for note in (remark(chosen), *applied.notes, incomplete(reply.cut)) if note]
+    remarks = (remark(chosen), *applied.notes, incomplete(reply.cut), *unheeded(options, reply))
+    notes = [note for note in remarks if note]
     text = reply.text or reply.refusal
-    return Found(engine, reply.model, text, _sources(reply.citations), reply.visited, reply.queries, notes)
+    found = Found(engine, reply.model, text, _sources(reply.citations), reply.visited, reply.queries, notes)
+    found.cut = bool(reply.cut)
+    return found
 
 
 def _sources(citations: tuple[Citation, ...]) -> list[Source]:

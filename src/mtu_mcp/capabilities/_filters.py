@@ -186,8 +186,14 @@ def for_jina(filters: Filters) -> Applied:
     return applied
 
 
-def for_qwen(filters: Filters, options: Mapping[str, Any]) -> Applied:
-    """Model Studio: freshness and assigned_site_list, which belong to the turbo strategy (the default)."""
+def for_qwen(filters: Filters, options: Mapping[str, Any], *, relay: bool = False) -> Applied:
+    """Model Studio: freshness and assigned_site_list, which belong to the turbo strategy (the default).
+
+    Args:
+        filters: What was asked for.
+        options: Further fields of the call.
+        relay: Whether the gateway is of the kind that drops search_options; the filters then stand in words, too.
+    """
     given: Any = options.get("search_options")
     asked: dict[str, Any] = {"forced_search": True, **(given if isinstance(given, dict) else {})}
     applied = Applied()
@@ -201,4 +207,7 @@ def for_qwen(filters: Filters, options: Mapping[str, Any]) -> Applied:
         if filters.recency == "day":
             applied.notes.append("Qwen's search goes back a week at least, so day means seven days.")
     applied.fields = {"enable_search": True, "search_options": asked}
+    if relay and filters:
+        applied.words = filters.words()
+        applied.notes.append("Gateways of this kind drop search_options, so the filters were also asked for in words.")
     return applied

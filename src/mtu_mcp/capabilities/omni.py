@@ -20,7 +20,7 @@ from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
 from mtu_mcp.capabilities._effects import unheeded
-from mtu_mcp.capabilities._params import ConversationName, ModelName, Options
+from mtu_mcp.capabilities._params import ConversationName, FileName, ModelName, Options
 from mtu_mcp.capabilities._parts import Part, audio_part, frames_part, image_part, text_part, video_part
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._talk import as_messages, assistant_turn, converse, keep, open_talk, remembered, user_turn
@@ -29,7 +29,7 @@ from mtu_mcp.errors import BadInput, LimitExceeded, NotOffered
 from mtu_mcp.gateway import ChatAnswer, ChatRequest
 
 if TYPE_CHECKING:
-    from mtu_mcp.catalogue import OmniLimits
+    from mtu_mcp.catalogue import Choice, OmniLimits
     from mtu_mcp.media import Family, Media, Workspace
 
 FAMILIES: tuple[Family, ...] = ("image", "audio", "video")
@@ -43,7 +43,7 @@ async def _roots(ctx: Context, media: list[str] | None, conversation: str | None
 async def understand(
     question: Annotated[str, Field(description="What to find out.", min_length=1)],
     media: Annotated[
-        list[str] | None,
+        list[FileName] | None,
         Field(description="Pictures, or one sound, or one video: paths, URLs, mtu://media/ links."),
     ] = None,
     frames: Annotated[bool, Field(description="The pictures are frames of one video, in order.")] = False,
