@@ -21,6 +21,7 @@ from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
 from mtu_mcp.capabilities._deposits import offered, stored_text
+from mtu_mcp.capabilities._params import FileName
 from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec, ToolSpec
 from mtu_mcp.capabilities._upstream import upload_of
 from mtu_mcp.errors import BadInput, MtuError, NotFound, Rejected
@@ -50,7 +51,7 @@ def _roots(ctx: Context, file: str | None) -> ListRoots | None:
 
 async def manage_files(
     action: Action,
-    file: Annotated[str | None, Field(description="To upload: path, URL or mtu://media/ link.")] = None,
+    file: Annotated[FileName | None, Field(description="To upload: path, URL or mtu://media/ link.")] = None,
     file_id: Annotated[str | None, Field(description="To read or delete; to list: those after it.")] = None,
     purpose: Annotated[
         str | None, Field(description="user_data, file-extract, batch, fine-tune, ...; also filters the list.")

@@ -20,7 +20,7 @@ from pydantic import BeforeValidator, Field
 from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
-from mtu_mcp.capabilities._params import ModelName, Options
+from mtu_mcp.capabilities._params import FileName, ModelName, Options
 from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec, ToolSpec
 from mtu_mcp.capabilities._texts import read_text
 from mtu_mcp.capabilities._upstream import choose, further_fields, remark
@@ -61,7 +61,7 @@ def _roots(ctx: Context, file: str | None) -> ListRoots | None:
 async def translate_text(
     target: Annotated[str, Field(description="Name or code, see mtu://languages.")],
     text: str | None = None,
-    file: Annotated[str | None, Field(description="Or a .md, .srt, .vtt or .txt file.")] = None,
+    file: Annotated[FileName | None, Field(description="Or a .md, .srt, .vtt or .txt file.")] = None,
     source: str = "auto",
     terms: Annotated[Pairs, Field(description="Term: translation.")] = None,
     memory: Annotated[Pairs, Field(description="Sentence: translation.")] = None,
