@@ -1,10 +1,12 @@
 """One browser for all tests of a locale: starting one takes a second."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from pages.browser import CHROMIUM, DRIVER, Browser, browsing
+from pages.hosting import Show, showing
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +26,9 @@ def chinese(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         pytest.skip("there is no Chromium with its driver on this machine")
     with browsing(tmp_path_factory.mktemp("chinese"), "zh-CN") as started:
         yield started
+
+
+@pytest.fixture
+def show(browser: Browser, tmp_path: Path) -> Show:
+    """Shows a page with its sample, and chooses its frame."""
+    return showing(browser, tmp_path)

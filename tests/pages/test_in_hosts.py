@@ -1,56 +1,10 @@
 """Each page in a real browser, in the frame of a host that plays its part of MCP Apps (2026-01-26)."""
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from mtu_mcp.server.pages import PAGES, page
+from mtu_mcp.server.pages import PAGES
 from pages import samples
-from pages.browser import Browser
-
-TALK = {"uri": "mtu://media/talk.wav", "mimeType": "audio/wav", "blob": samples.sound()}
-READY = "typeof state !== 'undefined' && (state.result || document.getElementById('notice').innerText)"
-Show = Callable[..., Browser]
-
-
-@pytest.fixture
-def show(browser: Browser, tmp_path: Path) -> Show:
-    """Show a page with its sample, and choose its frame; what the host knows can be changed by name."""
-
-    def shown(name: str, **changed: Any) -> Browser:
-        given, result = samples.SAMPLES[name]
-        can = {"serverResources": {}, "serverTools": {}, "openLinks": {}}
-        host = {"context": {"theme": "light", "locale": "en-US"}, "can": can, "input": given, "result": result}
-        reads = {TALK["uri"]: TALK}
-        browser.open(samples.host_page(tmp_path, page(name), {**host, "reads": reads, **changed}))
-        browser.enter()
-        browser.wait(READY)
-        return browser
-
-    return shown
-
-
-def heard(browser: Browser, method: str) -> list[dict[str, Any]]:
-    """What the page has said to its host by one method; the frame is left and entered again."""
-    browser.leave()
-    found = browser.run("return heard.filter((one) => one.method === arguments[0]).map((one) => one.params)", method)
-    browser.enter()
-    return found
-
-
-def await_heard(browser: Browser, method: str) -> list[dict[str, Any]]:
-    browser.leave()
-    browser.wait("heard.some((one) => one.method === arguments[0])", method)
-    return heard(browser, method)
-
-
-def complaints(browser: Browser) -> list[str]:
-    browser.leave()
-    found = browser.run("return complaints")
-    browser.enter()
-    return found
+from pages.hosting import Show, await_heard, complaints, heard
 
 
 @pytest.mark.parametrize("name", PAGES)

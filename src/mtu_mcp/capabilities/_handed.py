@@ -16,6 +16,7 @@ from mcp.types import AudioContent, CallToolResult, ImageContent
 from pydantic import ValidationError
 
 from mtu_mcp.capabilities._jobs import JobKind, register
+from mtu_mcp.capabilities._views import VIEW
 from mtu_mcp.errors import BadInput, MtuError
 
 if TYPE_CHECKING:
@@ -75,14 +76,18 @@ async def _cancel(app: App, job: Job) -> Job:
 
 
 async def _show(app: App, answer: Answer, job: Job) -> None:
+    work = app.under_way.get(job.id) if job.active else None
+    told = work.told() if work else ""
+    facts = {"id": job.id, "tool": job.request.get("tool", ""), "state": job.state, "created": job.created}
+    answer.tell_page(job={**facts, "heard": told})
     if job.active:
-        work = app.under_way.get(job.id)
-        told = work.told() if work else ""
         answer.note(f"Last heard: {told}." if told else "")
         return
     from mtu_mcp.media import Preview
 
-    for block in restored(job).content if job.result else ():
+    result = restored(job)
+    _tell_page(answer, result)
+    for block in result.content if job.result else ():
         if block.type == "text":
             answer.say(block.text)
         elif block.type == "resource_link":
@@ -91,6 +96,14 @@ async def _show(app: App, answer: Answer, job: Job) -> None:
             answer.show(Preview(b64decode(block.data), block.mime_type, 0, 0))
         elif block.type == "audio":
             answer.play(b64decode(block.data), block.mime_type)
+
+
+def _tell_page(answer: Answer, result: CallToolResult) -> None:
+    """What the page of the tool itself would have been told; its files come from the output folder."""
+    known: dict[str, Any] = (result.meta or {}).get(VIEW, {})
+    answer.tell_page(
+        **{name: value for name, value in known.items() if name != "files"}, data=result.structured_content
+    )
 
 
 async def _link(app: App, answer: Answer, uri: str, name: str) -> None:

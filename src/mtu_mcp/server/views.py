@@ -108,12 +108,21 @@ class Latest:
         """Remember a result, and return it as this host should have it."""
         if not isinstance(result, CallToolResult):
             return result
-        if SHOWN_BY.get(tool) in REMEMBERED and not result.is_error:
+        tool, whole = _finished(tool, result)
+        if SHOWN_BY.get(tool) in REMEMBERED and whole.structured_content:
             self._kept.pop(key := (current_owner(), SHOWN_BY[tool]), None)
-            self._kept[key] = result
+            self._kept[key] = whole
             while len(self._kept) > MOST_REMEMBERED:
                 del self._kept[next(iter(self._kept))]
         return result if context is not None and client_supports_apps(context) else without_view(result)
+
+
+def _finished(tool: str, result: CallToolResult) -> tuple[str, CallToolResult]:
+    """A result and its tool; of a job, what the call gave that was handed off, and which tool it called."""
+    told: dict[str, Any] = (result.meta or {}).get(VIEW, {})
+    if "job" not in told:
+        return tool, result
+    return told["job"]["tool"], result.model_copy(update={"structured_content": told.get("data")})
 
 
 def _reader(name: str) -> Any:

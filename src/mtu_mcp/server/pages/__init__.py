@@ -36,6 +36,8 @@ def page(name: str) -> str:
     text = _asset(f"{name}.html").replace("<!-- policy -->", policy)
     for tag, shared in (("style", "shared.css"), ("script", "shared.js")):
         text = text.replace(f"<{tag}>\n/* shared */", f"<{tag}>\n{_asset(shared)}")
+    if "/* jobs */" in text:
+        text = text.replace("/* jobs */", _asset("jobs.js"))
     return _tight(text)
 
 

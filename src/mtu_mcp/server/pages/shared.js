@@ -9,7 +9,7 @@ const shared = {
   zh: { waiting: "处理中…", stopped: "调用已停止。", copy: "复制", copied: "已复制", notes: "说明",
     empty: "还没有可显示的内容。", unreachable: "服务器没有响应。" },
 };
-let words = {}, tongue = "en", view = null, state = {};
+let words = {}, tongue = "en", view = null, state = {}, attend = null;
 
 // --- words and elements
 
@@ -157,6 +157,7 @@ hear["ui/notifications/tool-result"] = (result) => { state.result = result; draw
 hear["ui/notifications/tool-cancelled"] = () => notice(t("stopped"), true);
 function draw() {
   notice("");
+  if (attend && jobOf(state.result)) return attend(state.result);
   if (state.result?.isError) return notice(texts(state.result), true);
   if (!view.show(state.result || {}, state.input || {})) notice(texts(state.result) || t("empty"));
 }
