@@ -96,6 +96,13 @@ CASES = [
     (500, openai("files_settings is not set, set it on your config.yaml file.", "None", "500"), NotOffered),
     (400, openai("'custom_llm_provider' must be set. Either via: `Router(...)`", "None", "400"), NotOffered),
     (400, openai("litellm.ContextWindowExceededError: too long", "None", "400"), Rejected),
+    (400, openai("litellm.BadRequestError: Input data may contain inappropriate content", "None", "400"), Filtered),
+    (400, openai("litellm.ContentPolicyViolationError: no", "None", "400"), Filtered),
+    (
+        502,
+        openai("litellm.BadGatewayError: <!DOCTYPE html> <html><title>502</title></html> x", "None", "502"),
+        UpstreamFailure,
+    ),
     # models that take text alone: llama.cpp, vLLM, DeepSeek, OpenAI
     (500, openai("image input is not supported - hint: you may need to provide the mmproj", "server_error"), Rejected),
     (400, '{"object":"error","message":"m is not a multimodal model","type":"BadRequestError","code":400}', Rejected),
@@ -257,6 +264,14 @@ async def test_a_missing_endpoint_keeps_the_words_that_say_how_to_get_it():
     with pytest.raises(NotOffered) as caught:
         await gateway.embed(EmbeddingRequest("m", ["tea"]))
     assert caught.value.message == f'This gateway does not offer embeddings (it answered 501: "{words}").'
+
+
+async def test_a_page_inside_a_relays_words_is_named_by_its_title():
+    """LiteLLM quotes whatever came from behind it."""
+    page = "<!DOCTYPE html> <html><head><title>502 Bad Gateway</title></head> <body>nginx</body></html>"
+    error = await failure(json_body(openai(f"litellm.BadGatewayError: {page} No fallback was attempted", "", 502), 502))
+    words = "litellm.BadGatewayError: an HTML page titled '502 Bad Gateway' No fallback was attempted"
+    assert error.message == f'The gateway failed (it answered 502): "{words}".'
 
 
 async def test_files_that_cannot_be_listed_are_a_missing_endpoint():

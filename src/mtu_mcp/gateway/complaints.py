@@ -15,6 +15,9 @@ from mtu_mcp.gateway.shapes import QUOTE_LIMIT, compact, mapping, sequence, shor
 
 _FINE: Final = frozenset(("", "0", "200", "ok", "success", "true", "none", "null"))
 _REQUEST_ID: Final = re.compile(r"[(（]request[ _]id: ?([^)）]{1,200})[)）]", re.IGNORECASE)
+# A relay that quotes what it got quotes web pages, too. No lazy repetition over untrusted text: the end is looked for once.
+_PAGE: Final = re.compile(r"<(?:!doctype\b|html\b).*", re.IGNORECASE | re.DOTALL)
+_PAGE_END: Final = "</html>"
 _TITLE: Final = re.compile(r"<title[^>]{0,200}>([^<]{0,400})", re.IGNORECASE)
 
 
@@ -41,7 +44,7 @@ class Complaint:
     @property
     def quote(self) -> str:
         """The message, fit to be shown, with the field it is about; the code when there is no message."""
-        words = shortened(self.message) or shortened(self.code or self.kind, 100)
+        words = shortened(_PAGE.sub(_named_page, self.message)) or shortened(self.code or self.kind, 100)
         about = shortened(self.param, 60)
         if not words or not about or about.lower() in ("none", "null", "model") or about in words:
             return words
@@ -88,6 +91,15 @@ def page_title(data: str) -> str:
     """The title of a web page, empty when it has none."""
     found = _TITLE.search(data[:16384])
     return shortened(found.group(1), 120) if found else ""
+
+
+def _named_page(found: re.Match[str]) -> str:
+    """A page inside a sentence by its title, and what follows it."""
+    page = found.group()
+    end = page.lower().rfind(_PAGE_END)
+    title = page_title(page)
+    rest = page[end + len(_PAGE_END) :] if end >= 0 else ""
+    return (f"an HTML page titled '{title}'" if title else "an HTML page") + rest
 
 
 def _wrapped(error: Mapping[str, Any]) -> Complaint:

@@ -32,6 +32,11 @@ _FILTERED: Final = re.compile(
     r"content[_ ]?(filter|policy)|data_?inspection|sensitive_words|prompt_blocked|moderation_blocked"
     r"|responsible_?ai|content_violation|image_generation_user_error_safety"
 )
+# Where a relay keeps the words and loses the code: LiteLLM, Model Studio behind it, Azure, OpenAI.
+_FILTERED_WORDS: Final = re.compile(
+    r"inappropriate content|ContentPolicyViolation|content (management|safety|usage) polic|safety system|内容安全",
+    re.IGNORECASE,
+)
 _QUOTA: Final = re.compile(
     r"insufficient_(user_)?(quota|balance|credit)|arrearage|pre_consume_token_quota_failed|billing_|quota_exceeded"
     r"|quota_exhausted|balance_not_enough|out_of_credits|payment_required|account_overdue"
@@ -263,6 +268,8 @@ def _meaning(asked: Asked, complaint: Complaint, status: int | None, wait: float
     for pattern, kind in ((_FILTERED, Filtered), (_QUOTA, QuotaExhausted)):
         if pattern.search(labels):
             return kind
+    if status in (None, 400, 403, 422) and _FILTERED_WORDS.search(words):
+        return Filtered
     if status in (None, 401, 403) and _QUOTA_WORDS.search(words):
         return QuotaExhausted
     if status not in (401, 403, 429) and (_NO_MODEL.search(labels) or _NO_MODEL_WORDS.search(words)):
