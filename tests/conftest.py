@@ -1,11 +1,14 @@
 """What most tests need: an embedded gateway, and the variables of a server that uses it."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mtu_mcp.sandbox import Sandbox
+
+os.environ["LC_ALL"] = "C.UTF-8"  # what the commands say is compared in English, whatever this machine speaks
 
 
 @pytest.fixture

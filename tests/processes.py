@@ -126,9 +126,9 @@ class Child:
 
 
 def environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment without our own variables, and with `extra`."""
+    """This process's environment without our own variables, in English, and with `extra`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MTU_")}
-    return {**kept, "PYTHONUNBUFFERED": "", **extra}
+    return {**kept, "PYTHONUNBUFFERED": "", "LC_ALL": "C.UTF-8", **extra}
 
 
 @contextmanager

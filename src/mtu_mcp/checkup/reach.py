@@ -77,14 +77,17 @@ def clock(ahead: float | None) -> Finding:
         return Finding("clock", "skipped", "The gateway did not tell its time.")
     if abs(ahead) <= FAST:
         return Finding("clock", "ok", f"{abs(ahead):.0f} s from the gateway's.")
-    side = "ahead of" if ahead > 0 else "behind"
-    said = f"This computer's clock is {_span(abs(ahead))} {side} the gateway's."
-    return Finding("clock", "bad", said, "Let the system set its clock from the network.")
+    span = _span(abs(ahead))
+    fast = f"This computer's clock is {span} ahead of the gateway's."
+    slow = f"This computer's clock is {span} behind the gateway's."
+    return Finding("clock", "bad", fast if ahead > 0 else slow, "Let the system set its clock from the network.")
 
 
 def _connected(way: Way, started: float) -> Finding:
-    through = f" through the proxy {way.proxy}" if way.proxy else ""
-    return Finding("connection", "ok", f"{way.place} answers{through} ({time.perf_counter() - started:.1f} s).")
+    seconds = time.perf_counter() - started
+    if way.proxy:
+        return Finding("connection", "ok", f"{way.place} answers through the proxy {way.proxy} ({seconds:.1f} s).")
+    return Finding("connection", "ok", f"{way.place} answers ({seconds:.1f} s).")
 
 
 def _unlisted(app: App, error: UpstreamError) -> Finding:

@@ -52,8 +52,10 @@ def key(settings: Settings) -> Finding:
         secret = secret_of(settings)
     except MtuError as error:
         return failed("key", error)
-    odd = "" if re.match(r"sk-", secret) else " It does not begin with sk-, as most keys do."
-    return Finding("key", "ok", f"{variable('api_key')} is set ({len(secret)} characters).{odd}")
+    said = f"{variable('api_key')} is set ({len(secret)} characters)."
+    if not secret.startswith("sk-"):
+        said += " It does not begin with sk-, as most keys do."
+    return Finding("key", "ok", said)
 
 
 def address(settings: Settings, environ: Mapping[str, str]) -> Finding:
@@ -61,14 +63,15 @@ def address(settings: Settings, environ: Mapping[str, str]) -> Finding:
     name = variable("base_url")
     parts = urlsplit(settings.base_url)
     raw = environ.get(name, "").strip().rstrip("/")
-    how = "" if raw else ", the default"
-    if raw and raw != settings.base_url and settings.base_url.startswith(raw):
-        how = f"; {settings.base_url[len(raw) :]} was added to {name}"
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         said = f"{settings.base_url} is not encrypted: everybody on the way can read the key and what you send."
         return Finding("address", "warn", said, f"Write https:// in {name}.")
     shown = re.sub(r"//[^/@]*@", "//***@", settings.base_url)
-    return Finding("address", "ok", f"{shown}{how}.")
+    if not raw:
+        return Finding("address", "ok", f"{shown}, the default.")
+    if raw != settings.base_url and settings.base_url.startswith(raw):
+        return Finding("address", "ok", f"{shown}; {settings.base_url[len(raw) :]} was added to {name}.")
+    return Finding("address", "ok", f"{shown}.")
 
 
 def proxy(settings: Settings, environ: Mapping[str, str] | None) -> Finding:
@@ -123,8 +126,7 @@ def output(folder: Path) -> Finding:
     except (OSError, StopIteration) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         return Finding("output folder", "bad", f"{folder} cannot be written to: {reason}.", mend)
-    made = "" if there == folder else " (made with the first file)"
-    return Finding("output folder", "ok", f"{folder}{made}.")
+    return Finding("output folder", "ok", f"{folder}." if there == folder else f"{folder} (made with the first file).")
 
 
 def disk(folder: Path, usage: Callable[[Path], tuple[int, int, int]] = shutil.disk_usage) -> Finding:

@@ -5,7 +5,6 @@ Knows nothing of: the gateway's wire. Because: `print` may exist only where stdo
 """
 
 import argparse
-import io
 import os
 import sys
 from collections.abc import Sequence
@@ -13,9 +12,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 import mtu_mcp
+from mtu_mcp.cli._console import set_up
+from mtu_mcp.cli._help import Parser
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # pyright: ignore[reportPrivateUsage] - argparse names it nowhere else
+    Commands = argparse._SubParsersAction[Parser]  # pyright: ignore[reportPrivateUsage] - argparse names it nowhere else
 
 HOSTS = ("claude-desktop", "claude-code", "cursor", "vscode")
 EPILOG = """\
@@ -35,9 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 failed, 2 wrong arguments, 130 interrupted.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a character shows a question mark
-            stream.reconfigure(errors="replace")
+    set_up(sys.stdout, sys.stderr)
     arguments = _parser().parse_args(argv)
     command = import_module(f"mtu_mcp.cli.{arguments.module}")
     try:
@@ -53,12 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="mtu-mcp",
-        description="An MCP server for the models behind the Mtu API.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser(prog="mtu-mcp", description="An MCP server for the models behind the Mtu API.", epilog=EPILOG)
     parser.add_argument("--version", action="version", version=f"mtu-mcp {mtu_mcp.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_serve(commands)
@@ -96,9 +90,7 @@ def _add_serve(commands: "Commands") -> None:
 def _add_demo(commands: "Commands") -> None:
     demo = commands.add_parser("demo", help="run the main job end to end with no key: real server, real files")
     demo.set_defaults(module="demo")
-    demo.add_argument(
-        "--folder", help="where the files go (default: a new folder mtu-mcp-demo-... in the working folder)"
-    )
+    demo.add_argument("--folder", help="where the files go (default: mtu-mcp-demo in the working folder)")
     demo.add_argument("--plain", action="store_true", help="no colours and no moving progress bars")
 
 

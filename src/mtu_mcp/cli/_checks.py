@@ -49,13 +49,11 @@ def saved_files(text: str) -> list[Path]:
     return [Path(found.strip()) for found in re.findall(r"^Saved (.+?)(?: \(\d+x\d+\))?$", text, re.MULTILINE)]
 
 
-def heard_words() -> Check:
+def heard_words(said: str) -> Check:
     """The transcript holds the words spoken in the recording."""
 
     def check(text: str, _: CallToolResult) -> str:
-        from mtu_mcp.sandbox import samples
-
-        spoken = re.findall(r"\w+", samples.RECORDING_WORDS.casefold())
+        spoken = re.findall(r"\w+", said.casefold())
         heard = set(re.findall(r"\w+", text.casefold()))
         missing = [word for word in spoken if word not in heard]
         return f"not heard: {', '.join(missing)}" if missing else ""

@@ -20,6 +20,8 @@ from rich.progress import TimeElapsedColumn as Elapsed
 from rich.style import Style
 from rich.text import Text
 
+from mtu_mcp.cli._language import gettext as _
+
 if TYPE_CHECKING:
     from mcp.shared.dispatcher import ProgressFnT
 
@@ -85,7 +87,9 @@ class Screen:
         self._steps.update(self._whole, description=title, call="")
 
         async def report(progress: float, total: float | None, message: str | None) -> None:
-            part = f" ({progress:g} of {total:g})" if total and not re.search(r"\d of \d", message or "") else ""
+            part = ""
+            if total and not re.search(r"\d of \d", message or ""):
+                part = " " + _("({done} of {total})").format(done=f"{progress:g}", total=f"{total:g}")
             self._steps.update(self._whole, call=f"{message or ''}"[:LONGEST] + part)
 
         return report
@@ -94,7 +98,11 @@ class Screen:
         """Show the answer of a step, and whether it was what it should be."""
         self.says(text[:WORDS_SHOWN] + ("…" if len(text) > WORDS_SHOWN else ""))
         verdict = f"✗ {missing}" if missing else "✓"
-        self._console.print(f"{verdict} {seconds:.1f} s", style="red" if missing else "green", markup=False)
+        self._console.print(
+            _("{verdict} {seconds} s").format(verdict=verdict, seconds=f"{seconds:.1f}"),
+            style="red" if missing else "green",
+            markup=False,
+        )
         self._steps.advance(self._whole)
 
     def says(self, text: str, style: str = "") -> None:

@@ -10,7 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtu_mcp.cli._console import decoded
 from mtu_mcp.cli._hosts import naming, shell
+from mtu_mcp.cli._language import gettext as _
+from mtu_mcp.cli._language import told
 from mtu_mcp.cli.serve import environment, settings_from
 
 if TYPE_CHECKING:
@@ -30,14 +33,14 @@ def run(arguments: argparse.Namespace) -> int:
         for name, value in map(_pair, arguments.arguments):
             given.setdefault(name, []).append(value)
     except ValueError as error:
-        print(f"mtu-mcp call: {error}", file=sys.stderr)
+        print(f"mtu-mcp call: {told(str(error))}", file=sys.stderr)
         return 2
     with environment(arguments.sandbox) as environ:
         settings = settings_from(environ)
         configure(settings.log_level, settings.api_key)
         found = anyio.run(_call, settings, arguments.tool, given)
     if isinstance(found, ValueError):
-        print(f"mtu-mcp call: {found}", file=sys.stderr)
+        print(f"mtu-mcp call: {told(str(found))}", file=sys.stderr)
         return 2
     return _list(found, arguments.tool) if isinstance(found, dict) else _show(found, arguments.json)
 
@@ -103,12 +106,13 @@ def _show(result: CallToolResult, as_json: bool) -> int:
 
 def _list(tools: Mapping[str, Tool], asked: str | None) -> int:
     if asked:
-        print(f"mtu-mcp call: there is no tool {asked!r}. The tools are:", file=sys.stderr)
+        said = _("there is no tool {name}. The tools are:").format(name=repr(asked))
+        print(f"mtu-mcp call: {said}", file=sys.stderr)
     for tool in tools.values():
         print(f"{tool.name}: {tool.description}")
         required = tool.input_schema.get("required", [])
         for name, schema in tool.input_schema.get("properties", {}).items():
-            mark = " (required)" if name in required else ""
+            mark = f" {_('(required)')}" if name in required else ""
             print(f"    {name}{mark}  {_kind(schema)}  {schema.get('description', '')}".rstrip())
     return 2 if asked else 0
 
@@ -132,7 +136,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _text(read: Callable[[], bytes], source: str) -> str:
     try:
-        return read().decode("utf-8")
+        return decoded(read())
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"cannot read {source} as text: {error}") from error
 

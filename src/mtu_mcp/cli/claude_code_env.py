@@ -17,6 +17,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, Final
 
+from mtu_mcp.cli._language import gettext as _
+from mtu_mcp.cli._language import told
 from mtu_mcp.settings import Settings, variable
 
 KEY: Final = variable("api_key")
@@ -31,21 +33,24 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the settings; 1 if a variable is wrong, or a key is asked for and there is none."""
     settings = Settings.read(os.environ)
     for problem in settings.problems:
-        print(f"mtu-mcp: {problem}", file=sys.stderr)
+        print(f"mtu-mcp: {told(problem)}", file=sys.stderr)
     if settings.problems:
         return 1
     key = settings.api_key.get_secret_value() if settings.api_key and arguments.with_key else ""
     if arguments.with_key and not key:
-        print(f"mtu-mcp: {KEY} is not set, so there is no key to print.", file=sys.stderr)
+        said = _("{variable} is not set, so there is no key to print.").format(variable=KEY)
+        print(f"mtu-mcp: {said}", file=sys.stderr)
         return 1
     if arguments.router:
         print(_json(router(settings, key, arguments.model, arguments.small_model)))
-        print("mtu-mcp: this is ~/.claude-code-router/config.json; then: ccr restart; ccr code", file=sys.stderr)
+        said = _("this is ~/.claude-code-router/config.json; then: ccr restart; ccr code")
+        print(f"mtu-mcp: {said}", file=sys.stderr)
         return 0
     shell = arguments.format or shell_of(os.environ, sys.platform)
     print(written(shell, variables(settings, arguments.model, arguments.small_model), key))
     if os.environ.get("ANTHROPIC_API_KEY"):
-        print("mtu-mcp: ANTHROPIC_API_KEY is set too and would be used beside it; unset it.", file=sys.stderr)
+        said = _("ANTHROPIC_API_KEY is set too and would be used beside it; unset it.")
+        print(f"mtu-mcp: {said}", file=sys.stderr)
     return 0
 
 

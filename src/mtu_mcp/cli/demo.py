@@ -21,7 +21,7 @@ from mtu_mcp.cli._checks import Check, files_open, has_sources, heard_words, men
 from mtu_mcp.cli._command import as_typed
 from mtu_mcp.cli._hosts import naming, shell
 from mtu_mcp.cli._language import gettext as _
-from mtu_mcp.cli._language import told
+from mtu_mcp.cli._language import person, told
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -93,7 +93,7 @@ def steps(files: Mapping[str, Path]) -> list[Step]:
             {"question": _("What kind of video is this?"), "media": [path["video"]]},
             mentions("320", "240"),
         ),
-        Step(_("Transcribe a recording"), "transcribe", {"file": path["recording"]}, heard_words()),
+        Step(_("Transcribe a recording"), "transcribe", {"file": path["recording"]}, heard_words(recording()[1])),
         Step(_("Subtitles for it"), "transcribe", {"file": path["recording"], "output": "srt"}, subtitles()),
         Step(_("Search the web"), "web_search", {"query": _("How do tides work?")}, has_sources()),
     ]
@@ -159,7 +159,7 @@ def bring_files(folder: Path) -> dict[str, Path]:
         "picture": samples.PICTURE,
         "sound": samples.SOUND,
         "video": samples.VIDEO,
-        "recording": samples.RECORDING,
+        "recording": recording()[0],
     }
     for source in sources.values():
         _bring(source, folder / source.name)
@@ -171,6 +171,15 @@ def _bring(source: Path, target: Path) -> None:
     if target.exists() and target.read_bytes() != source.read_bytes():
         raise FileExistsError(f"it has another {target.name}")
     shutil.copyfile(source, target)
+
+
+def recording() -> tuple[Path, str]:
+    """Return a recording in the person's language, and its words."""
+    from mtu_mcp.sandbox import samples
+
+    if person() == "zh":
+        return samples.RECORDING_ZH, samples.RECORDING_ZH_WORDS
+    return samples.RECORDING, samples.RECORDING_WORDS
 
 
 async def play(screen: Screen, folder: Path, taken: Sequence[Step], pace: float = PACE) -> list[str]:

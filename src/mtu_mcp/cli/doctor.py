@@ -13,6 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from mtu_mcp.cli._language import gettext as _
+from mtu_mcp.cli._language import told
+
 if TYPE_CHECKING:
     from mtu_mcp.checkup import Finding
     from mtu_mcp.settings import Settings
@@ -69,8 +72,9 @@ def _take_over(host: str) -> Finding | None:
         return Finding("checked for", "bad", f"{host} has no entry.", f"mtu-mcp install {host}") if host else None
     where, variables = found
     os.environ.update(variables)  # also for the proxy and the certificates, which httpx looks up itself
-    why = "" if host else ", since no key is set here"
-    return Finding("checked for", "ok", f"The variables are those of {where}{why}.")
+    if host:
+        return Finding("checked for", "ok", f"The variables are those of {where}.")
+    return Finding("checked for", "ok", f"The variables are those of {where}, since no key is set here.")
 
 
 async def _examine(settings: Settings, environ: Mapping[str, str], offline: bool) -> list[Finding]:
@@ -92,16 +96,19 @@ def _show(findings: Sequence[Finding]) -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from mtu_mcp.columns import padded, width
+
     console = Console(highlight=False)
-    width = max(len(finding.name) for finding in findings)
-    for finding in findings:
+    names = [told(finding.name) for finding in findings]
+    broad = max(map(width, names))
+    verdicts = max(width(_(verdict)) for verdict in MARKS)
+    for name, finding in zip(names, findings, strict=True):
         mark, style = MARKS[finding.verdict]
-        mark = mark if _can_show(mark) else finding.verdict[0]
-        lead = f"{mark} {finding.verdict:7} {finding.name:{width}}  "
-        line = Text(lead, style=style) + Text(finding.said, style="" if finding.verdict != "skipped" else "dim")
+        lead = f"{mark} {padded(_(finding.verdict), verdicts)} {padded(name, broad)}  "
+        line = Text(lead, style=style) + Text(told(finding.said), style="" if finding.verdict != "skipped" else "dim")
         console.print(line, soft_wrap=True)
         if finding.mend:
-            console.print(Text(" " * len(lead) + f"-> {finding.mend}", style="cyan"), soft_wrap=True)
+            console.print(Text(" " * width(lead) + f"-> {told(finding.mend)}", style="cyan"), soft_wrap=True)
     bad = sum(finding.verdict == "bad" for finding in findings)
     warned = sum(finding.verdict == "warn" for finding in findings)
     console.print(_sum(bad, warned), soft_wrap=True)
@@ -109,14 +116,7 @@ def _show(findings: Sequence[Finding]) -> None:
 
 def _sum(bad: int, warned: int) -> str:
     if not bad and not warned:
-        return "All is well."
-    parts = [f"{bad} bad" if bad else "nothing is bad", *([f"{warned} to look at"] if warned else [])]
-    return ", ".join(parts).capitalize() + "."
-
-
-def _can_show(mark: str) -> bool:
-    try:
-        mark.encode(sys.stdout.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
+        return _("All is well.")
+    if not bad:
+        return _("Nothing is bad, {warned} to look at.").format(warned=warned)
+    return (_("{bad} bad, {warned} to look at.") if warned else _("{bad} bad.")).format(bad=bad, warned=warned)

@@ -21,6 +21,8 @@ from mtu_mcp.cli._handshake import Greeting, anywhere, greet, minimal
 from mtu_mcp.cli._hostfiles import HOSTS, Host, Surroundings, config_file
 from mtu_mcp.cli._inscription import erase, existing, inscribe, snippet
 from mtu_mcp.cli._jsontext import written
+from mtu_mcp.cli._language import gettext as _
+from mtu_mcp.cli._language import joined, told
 from mtu_mcp.cli._replacement import changes, keep_copy, masked, read_file, replace_file
 from mtu_mcp.errors import MtuError, SettingsError
 from mtu_mcp.settings import Settings
@@ -54,10 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
         job = _job(arguments)
         return _uninstall(job, arguments.dry_run) if arguments.uninstall else _install(job, arguments)
     except ValueError as error:
-        print(f"mtu-mcp {'un' if arguments.uninstall else ''}install: {error}", file=sys.stderr)
+        print(f"mtu-mcp {'un' if arguments.uninstall else ''}install: {told(str(error))}", file=sys.stderr)
         return 2
     except MtuError as error:
-        print(f"mtu-mcp: {error}", file=sys.stderr)
+        print(f"mtu-mcp: {told(error)}", file=sys.stderr)
         return 1
 
 
@@ -93,7 +95,7 @@ def _install(job: Job, arguments: argparse.Namespace) -> int:
     there = existing(job.host, job.name, was, job.file)
     new = inscribe(job.host, job.name, entry, was, job.file)
     if new == was:
-        print(f"{job.file} holds this entry already.")
+        print(_("{file} holds this entry already.").format(file=job.file))
     elif not _show(job, was, new, dry=arguments.dry_run):
         return 0
     else:
@@ -116,22 +118,30 @@ def _key(job: Job, arguments: argparse.Namespace) -> tuple[str, str]:
     if given:
         if not given.isascii() or not given.isprintable() or " " in given:
             raise ValueError("the key holds characters that no key has; paste it again, and nothing else")
-        return given, f"The key was written into {job.file}; whoever can read that file can use it."
+        return given, _("The key was written into {file}; whoever can read that file can use it.").format(file=job.file)
     if arguments.sandbox:
-        return "", "The embedded gateway needs no key."
+        return "", _("The embedded gateway needs no key.")
     if not job.host.reference:
-        how = f"give it with --key sk-..., or with --with-key if {KEY} is set"
-        return "", f"No key was written. To write one, {how}; until then each call says that it is missing."
+        said = _(
+            "No key was written. To write one, give it with --key sk-..., or with --with-key if {variable} is set; until "
+            "then each call says that it is missing."
+        )
+        return "", said.format(variable=KEY)
     reference = job.host.reference.format(KEY)
-    asks = "asks you for it at the first start" if "input:" in reference else f"takes it from its own {KEY}"
-    return reference, f"No key was written: {title} {asks}. --key or --with-key write one instead."
+    if "input:" in reference:
+        said = _(
+            "No key was written: {host} asks you for it at the first start. --key or --with-key write one instead."
+        )
+    else:
+        said = _("No key was written: {host} takes it from its own {variable}. --key or --with-key write one instead.")
+    return reference, said.format(host=title, variable=KEY)
 
 
 def _asked_key() -> str:
     if sys.stdin.isatty():
         import getpass
 
-        return getpass.getpass("Key of the Mtu API: ").strip()
+        return getpass.getpass(_("Key of the Mtu API: ")).strip()
     return sys.stdin.readline().strip()
 
 
@@ -139,52 +149,69 @@ def _show(job: Job, was: str, new: str, *, dry: bool) -> bool:
     """Show the change; return whether it is to be made."""
     print("\n".join(changes(job.file, was, new)))
     if dry:
-        print("Nothing was written (--dry-run).")
+        print(_("Nothing was written (--dry-run)."))
     return not dry
 
 
 def _write(job: Job, was: str, new: str, there: Mapping[str, Any] | None, *, holds_key: bool) -> None:
     if not job.claude:
         backup = replace_file(job.file, was, new, private=holds_key)
-        print(f"Wrote {job.file}." + (f" What was there is in {backup}." if backup else ""))
+        print(joined(_("Wrote {file}.").format(file=job.file), _kept(backup)))
         return
     backup = keep_copy(job.file) if job.file.exists() else None
     wanted = existing(job.host, job.name, new, job.file) or {}
     said = _claude.add(job.claude, job.name, wanted, job.environ, replace=there is not None)
-    print(masked(said) + (f". What was there is in {backup}." if backup else "."))
+    print(joined(f"{masked(said)}.", _kept(backup)))
+
+
+def _kept(backup: Path | None) -> str:
+    return _("What was there is in {backup}.").format(backup=backup) if backup else ""
 
 
 def _explain(entry: Entry, about_key: str, there: Mapping[str, Any] | None) -> None:
     kept: Mapping[str, Any] = (there or {}).get("env") or {}
     if not str(kept.get(KEY) or "${").startswith("${") and entry.env.get(KEY, "${").startswith("${"):
-        about_key = "The key that was there is kept."
+        about_key = _("The key that was there is kept.")
     print(about_key)
     if entry.forwarded:
-        print(f"Passed on from this environment: {', '.join(entry.forwarded)}.")
+        names = _(", ").join(entry.forwarded)
+        print(_("Passed on from this environment: {names}.").format(names=names))
     if is_transient(entry.command):
-        print(
-            f"Careful: {entry.command} lies in a package runner's cache and may vanish. Install for good first, "
-            "for example with: uv tool install mtu-mcp"
+        said = _(
+            "Careful: {command} lies in a package runner's cache and may vanish. Install for good first, for example "
+            "with: uv tool install mtu-mcp"
         )
+        print(said.format(command=entry.command))
 
 
 def _try(job: Job) -> int:
     """Start what the file now says, as the host would."""
     entry = existing(job.host, job.name, read_file(job.file), job.file)
     if entry is None:
-        print(f"mtu-mcp: {job.file} does not hold the entry {job.name}.", file=sys.stderr)
+        said = _("{file} does not hold the entry {name}.").format(file=job.file, name=job.name)
+        print(f"mtu-mcp: {said}", file=sys.stderr)
         return 1
     greeting = start(job.host, entry, job.environ)
     if greeting.trouble:
-        print(f"mtu-mcp: the entry was written, but the server does not start. {greeting.trouble}", file=sys.stderr)
+        said = _("the entry was written, but the server does not start. {trouble}")
+        print(f"mtu-mcp: {said.format(trouble=told(greeting.trouble))}", file=sys.stderr)
         if greeting.said:
             print(greeting.said, file=sys.stderr)
         return 1
-    print(
-        f"Started it as {job.host.title} will: {greeting.version} answered in {greeting.seconds:.1f} s, protocol "
-        f"{greeting.protocol}, {len(greeting.tools)} tools ({', '.join(greeting.tools)})."
+    said = _(
+        "Started it as {host} will: {version} answered in {seconds} s, protocol {protocol}, {count} tools ({names})."
     )
-    print(f"Next: {job.host.reload} `mtu-mcp doctor` checks key, network and gateway.")
+    print(
+        said.format(
+            host=job.host.title,
+            version=greeting.version,
+            seconds=f"{greeting.seconds:.1f}",
+            protocol=greeting.protocol,
+            count=len(greeting.tools),
+            names=_(", ").join(greeting.tools),
+        )
+    )
+    print(_("Next: {reload} `mtu-mcp doctor` checks key, network and gateway.").format(reload=_(job.host.reload)))
     return 0
 
 
@@ -207,16 +234,17 @@ def _uninstall(job: Job, dry: bool) -> int:
     was = read_file(job.file)
     there = existing(job.host, job.name, was, job.file)
     if there is None:
-        print(f"{job.file} has no server {job.name}; nothing to take out.")
+        print(_("{file} has no server {name}; nothing to take out.").format(file=job.file, name=job.name))
         return 0
     new = erase(job.host, job.name, was, job.file)
     if not _show(job, was, new, dry=dry):
         return 0
     if job.claude:
         backup = keep_copy(job.file)
-        print(f"{_claude.remove(job.claude, job.name, job.environ)} What was there is in {backup}.")
+        print(joined(_claude.remove(job.claude, job.name, job.environ), _kept(backup)))
     else:
         backup = replace_file(job.file, was, new)
-        print(f"Wrote {job.file}. What was there is in {backup}, with its key if it had one.")
-    print(f"Next: {job.host.reload}")
+        said = _("Wrote {file}. What was there is in {backup}, with its key if it had one.")
+        print(said.format(file=job.file, backup=backup))
+    print(_("Next: {reload}").format(reload=_(job.host.reload)))
     return 0

@@ -3,6 +3,8 @@
 import argparse
 import sys
 
+from mtu_mcp.cli._language import gettext as _
+
 HELLO = """\
 The embedded gateway listens on {url}
 It is a stand-in: strict on requests, honest in answers, and no model at all.
@@ -23,13 +25,11 @@ def run(arguments: argparse.Namespace) -> int:
         serve(
             arguments.port,
             Options(dialect=arguments.dialect, assistants=arguments.assistants),
-            ready=lambda url: print(HELLO.format(url=url), flush=True),
+            ready=lambda url: print(_(HELLO).format(url=url), flush=True),
         )
     except OSError as error:
-        reason = error.strerror or error
-        print(
-            f"mtu-mcp sandbox: cannot listen on 127.0.0.1:{arguments.port}: {reason}. Choose another --port.",
-            file=sys.stderr,
-        )
+        said = _("cannot listen on 127.0.0.1:{port}: {reason}. Choose another --port.")
+        said = said.format(port=arguments.port, reason=error.strerror or error)
+        print(f"mtu-mcp sandbox: {said}", file=sys.stderr)
         return 1
     return 0

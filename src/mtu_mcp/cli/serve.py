@@ -15,6 +15,8 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from mtu_mcp.cli._language import told
+
 if TYPE_CHECKING:
     from mtu_mcp.app import App
     from mtu_mcp.server.shutdown import Ending
@@ -34,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         with environment(arguments.sandbox) as environ:
             anyio.run(_serve, arguments, environ)
     except MtuError as error:
-        print(f"mtu-mcp: {error}", file=sys.stderr)
+        print(f"mtu-mcp: {told(error)}", file=sys.stderr)
         return 1
     return 0
 
@@ -117,5 +119,5 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
 
     settings = Settings.read(environ)
     for problem in settings.problems:
-        print(f"mtu-mcp: {problem}", file=sys.stderr)
+        print(f"mtu-mcp: {told(problem)}", file=sys.stderr)
     return settings

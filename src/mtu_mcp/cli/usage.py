@@ -7,6 +7,8 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from mtu_mcp.cli._language import gettext as _
+from mtu_mcp.cli._language import told
 from mtu_mcp.cli.serve import environment, settings_from
 from mtu_mcp.errors import BadInput, MtuError
 
@@ -26,11 +28,11 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         report = anyio.run(_report, settings, arguments.month)
     except MtuError as error:
-        print(f"mtu-mcp usage: {error}", file=sys.stderr)
+        print(f"mtu-mcp usage: {told(error)}", file=sys.stderr)
         return 2 if isinstance(error, BadInput) else 1
     if arguments.html:
         return _write_page(report, arguments.html)
-    print(json.dumps(report.as_dict(), ensure_ascii=False, indent=1) if arguments.json else rendered(report))
+    print(json.dumps(report.as_dict(), ensure_ascii=False, indent=1) if arguments.json else rendered(report, _))
     return 0
 
 
@@ -43,7 +45,8 @@ def _write_page(report: Report, file: str) -> int:
     try:
         path.write_text(filled("usage", {"content": [], "structuredContent": report.as_dict()}), encoding="utf-8")
     except OSError as error:
-        print(f"mtu-mcp usage: {path} could not be written: {error.strerror or error}.", file=sys.stderr)
+        said = _("{path} could not be written: {reason}.").format(path=path, reason=error.strerror or error)
+        print(f"mtu-mcp usage: {said}", file=sys.stderr)
         return 1
     print(path.resolve())
     return 0

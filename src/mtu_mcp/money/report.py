@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from mtu_mcp.columns import cut, padded, width
 from mtu_mcp.settings import variable
 
 if TYPE_CHECKING:
@@ -117,77 +118,86 @@ class Report:
         return asdict(self)
 
 
-def rendered(report: Report) -> str:
-    """The report as a table with bars, for a terminal or a model."""
+def rendered(report: Report, say: Callable[[str], str] = str) -> str:
+    """The report as a table with bars, for a terminal or a model.
+
+    Args:
+        report: A month.
+        say: Gives a sentence in the reader's language, with its places still open.
+    """
     total = report.total
-    lines = [f"{report.month}: CNY {total.cny:.4f}, {_calls(total.calls)} (list prices; days by this machine's clock)"]
+    head = say("{month}: CNY {cny}, {calls} (list prices; days by this machine's clock)")
+    lines = [head.format(month=report.month, cny=f"{total.cny:.4f}", calls=_calls(total.calls, say))]
     if total.held:
-        lines.append(f"Running calls hold CNY {total.held:.4f} more.")
-    lines += [_limit_line(limit) for limit in report.limits]
-    if report.call_limit is not None:
-        lines.append(f"Cap on one call: CNY {report.call_limit:g} ({variable('budget_call')})")
-    if report.confirm_above is not None:
-        lines.append(f"Asked above: CNY {report.confirm_above:g} ({variable('confirm_above')})")
-    for title, sums in (("By day", report.days), ("By model", report.models), ("By tool", report.tools)):
-        lines += _table(title, sums)
-    lines += _remarks(report)
+        lines.append(say("Running calls hold CNY {cny} more.").format(cny=f"{total.held:.4f}"))
+    lines += [_limit_line(limit, say) for limit in report.limits]
+    for words, amount, field in (
+        (say("Cap on one call: CNY {cny} ({setting})"), report.call_limit, "budget_call"),
+        (say("Asked above: CNY {cny} ({setting})"), report.confirm_above, "confirm_above"),
+    ):
+        if amount is not None:
+            lines.append(words.format(cny=f"{amount:g}", setting=variable(field)))
+    for title, sums in ((say("By day"), report.days), (say("By model"), report.models), (say("By tool"), report.tools)):
+        lines += _table(title, sums, say)
+    lines += _remarks(report, say)
     return "\n".join(lines)
 
 
-def _remarks(report: Report) -> list[str]:
-    ended = ", ".join(f"{count} {state}" for state, count in report.states.items() if state != "done")
+def _remarks(report: Report, say: Callable[[str], str]) -> list[str]:
+    ended = [f"{count} {say(state)}" for state, count in report.states.items() if state != "done"]
+    assumed = say("Note: CNY {cny} of it rest on assumed prices.")
+    unpriced = say("Note: {calls} without a known price count as nothing.")
+    lost = say("Note: {calls} lost with a process that was killed, counted at the most it could cost.")
+    badly = say("Note: not all calls ended well: {ended}.")
     return [
-        remark
-        for condition, remark in (
-            (report.assumed, f"Note: CNY {report.assumed:.4f} of it rest on assumed prices."),
-            (report.unpriced, f"Note: {_calls(report.unpriced)} without a known price count as nothing."),
-            (
-                report.lost,
-                f"Note: {_calls(report.lost)} lost with a process that was killed, counted at the most it could cost.",
-            ),
-            (ended, f"Note: not all calls ended well: {ended}."),
-        )
-        if condition
+        *([assumed.format(cny=f"{report.assumed:.4f}")] if report.assumed else []),
+        *([unpriced.format(calls=_calls(report.unpriced, say))] if report.unpriced else []),
+        *([lost.format(calls=_calls(report.lost, say))] if report.lost else []),
+        *([badly.format(ended=say(", ").join(ended))] if ended else []),
     ]
 
 
-def _table(title: str, sums: Sequence[Sum]) -> list[str]:
+def _table(title: str, sums: Sequence[Sum], say: Callable[[str], str]) -> list[str]:
     if not sums:
         return []
-    width = min(40, max(len(one.name or "(none)") for one in sums))
+    names = [one.name or say("(none)") for one in sums]
+    broad = min(40, max(map(width, names)))
     most = max(one.cny + one.held for one in sums)
     lines = ["", title]
-    for one in sums:
-        amounts = f"{one.input_tokens:,} in, {one.output_tokens:,} out" if one.input_tokens or one.output_tokens else ""
-        more = (
-            f"{one.pictures} pictures" if one.pictures else "",
-            f"{one.seconds:,.0f} s of sound" if one.seconds else "",
-            f"{one.searches} searches" if one.searches else "",
-        )
-        tail = ", ".join(filter(None, (amounts, *more)))
+    for name, one in zip(names, sums, strict=True):
         bar = _bar((one.cny + one.held) / most if most else 0.0, 10)
-        lines.append(
-            f"  {(one.name or '(none)')[:width]:<{width}}  {bar}  CNY {one.cny:>10.4f}  {one.calls:>5,} x  {tail}".rstrip()
-        )
+        figures = say("CNY {cny}  {calls} x").format(cny=f"{one.cny:>10.4f}", calls=f"{one.calls:>5,}")
+        lines.append(f"  {padded(cut(name, broad), broad)}  {bar}  {figures}  {_amounts(one, say)}".rstrip())
     return lines
 
 
-def _limit_line(limit: Limit) -> str:
-    share = limit.spent / limit.cny if limit.cny else 1.0
-    when = {"day": "Today", "month": "This month"}[limit.name]
-    return (
-        f"{when:<10}  {_bar(share, _WIDTH)}  CNY {limit.spent:.4f} of {limit.cny:g}, {limit.remaining:.4f} remain "
-        f"({limit.setting})"
+def _amounts(one: Sum, say: Callable[[str], str]) -> str:
+    tokens = say("{into} in, {out} out").format(into=f"{one.input_tokens:,}", out=f"{one.output_tokens:,}")
+    amounts = (
+        tokens if one.input_tokens or one.output_tokens else "",
+        say("{count} pictures").format(count=one.pictures) if one.pictures else "",
+        say("{seconds} s of sound").format(seconds=f"{one.seconds:,.0f}") if one.seconds else "",
+        say("{count} searches").format(count=one.searches) if one.searches else "",
     )
+    return say(", ").join(filter(None, amounts))
 
 
-def _bar(share: float, width: int) -> str:
-    full = min(width, round(share * width))
-    return "█" * full + "░" * (width - full)
+def _limit_line(limit: Limit, say: Callable[[str], str]) -> str:
+    share = limit.spent / limit.cny if limit.cny else 1.0
+    whens = {"day": say("Today"), "month": say("This month")}
+    figures = say("CNY {spent} of {cny}, {remaining} remain ({setting})").format(
+        spent=f"{limit.spent:.4f}", cny=f"{limit.cny:g}", remaining=f"{limit.remaining:.4f}", setting=limit.setting
+    )
+    return f"{padded(whens[limit.name], max(map(width, whens.values())))}  {_bar(share, _WIDTH)}  {figures}"
 
 
-def _calls(count: int) -> str:
-    return f"{count:,} call{'s' if count != 1 else ''}"
+def _bar(share: float, length: int) -> str:
+    full = min(length, round(share * length))
+    return "█" * full + "░" * (length - full)
+
+
+def _calls(count: int, say: Callable[[str], str]) -> str:
+    return (say("{count} call") if count == 1 else say("{count} calls")).format(count=f"{count:,}")
 
 
 def _grouped(tallies: Sequence[Tally], key: Callable[[Tally], str]) -> tuple[Sum, ...]:
