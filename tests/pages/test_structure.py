@@ -11,7 +11,7 @@ from mtu_mcp.server.views import SHOWN_BY
 from pages import samples
 
 MOST_BYTES = 25 * 1024
-every_page = pytest.mark.parametrize("name", [*PAGES, "index"])
+every_page = pytest.mark.parametrize("name", [*PAGES, "index", "upload"])
 
 
 class Reader(HTMLParser):

@@ -22,6 +22,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 
 from mtu_mcp.errors import MtuError
+from mtu_mcp.media.tickets import PATH as UPLOADS
 from mtu_mcp.server.auth import verifier_of
 from mtu_mcp.server.limits import SESSION, bind_gate, gates_of
 from mtu_mcp.server.site import is_site
@@ -73,7 +74,7 @@ class Door:
             await self._app(scope, receive, send)
         elif scope["path"].startswith("/.well-known/"):
             await self._tell(scope, receive, send)
-        elif self._verifier is None:
+        elif self._verifier is None or scope["path"].startswith(UPLOADS):  # there the link itself is the permission
             await self._enter(scope, receive, send, "")
         else:
             await self._check(self._verifier, scope, receive, send)
@@ -213,6 +214,8 @@ class _Worded:
             403: "Pages of that origin may not use this server. Whoever runs it may add the origin's name to "
             f"{variable('allowed_hosts')}.",
         }
+        if scope["path"].startswith(UPLOADS):  # which has a limit of its own, and says so
+            del self._words[413]
         self._replaced = False
 
     async def __call__(self, message: Message) -> None:

@@ -70,13 +70,13 @@ def build_http_app(server: MtuServer, settings: Settings, host: str = LOOPBACK[0
             yield
 
     routes = [*modern.routes, *older.routes, *site_routes(server, guard)]
-    return _behind_a_door(routes, settings, guard, lifespan)
+    return _behind_a_door(server, host, routes, guard, lifespan)
 
 
 def build_sse_app(server: MtuServer, settings: Settings, host: str = LOOPBACK[0]) -> Starlette:
     """Return the ASGI application that serves the older transport alone."""
     guard = security(host, settings.allowed_hosts)
-    return _behind_a_door(_older(server, settings, guard, host).routes, settings, guard, None)
+    return _behind_a_door(server, host, _older(server, settings, guard, host).routes, guard, None)
 
 
 def _older(server: MtuServer, settings: Settings, guard: TransportSecuritySettings, host: str) -> Starlette:
@@ -84,8 +84,9 @@ def _older(server: MtuServer, settings: Settings, guard: TransportSecuritySettin
 
 
 def _behind_a_door(
+    server: MtuServer,
+    host: str,
     routes: Sequence[BaseRoute],
-    settings: Settings,
     guard: TransportSecuritySettings,
     lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]] | None,
 ) -> Starlette:
@@ -93,10 +94,14 @@ def _behind_a_door(
     from starlette.middleware import Middleware
 
     from mtu_mcp.server.door import Door, parts_of
+    from mtu_mcp.server.uploads import Listening, tickets_for, upload_routes
 
-    return Starlette(
-        routes=routes, lifespan=lifespan, middleware=[Middleware(Door, settings, guard, *parts_of(settings))]
-    )
+    settings = server.app.settings
+    around = [Middleware(Door, settings, guard, *parts_of(settings))]
+    if (tickets := tickets_for(server.app, host)) is not None:
+        routes = [*routes, *upload_routes(server.app, tickets, guard)]
+        around = [Middleware(Listening, tickets), *around]
+    return Starlette(routes=routes, lifespan=lifespan, middleware=around)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -96,8 +96,8 @@ class Site:
         name = request.path_params.get("name", "index")
         if name != "index" and name not in PAGES:
             raise NotFound("There is no such page.", advice=f"The pages are: {', '.join(PAGES)}.")
-        policy = f"{_policy(name)}; frame-ancestors 'none'"
-        return Response(page(name), headers={"Content-Security-Policy": policy}, media_type="text/html")
+        headers = {"Content-Security-Policy": f"{policy(name)}; frame-ancestors 'none'"}
+        return Response(page(name), headers=headers, media_type="text/html")
 
     async def feed(self, request: Request) -> Response:
         """What a page shows, in the shape of a tool's result."""
@@ -148,7 +148,7 @@ async def _answered(app: App, answer: Handler, request: Request) -> Response:
 
 
 @cache
-def _policy(name: str) -> str:
+def policy(name: str) -> str:
     """The page's policy, with the digest of its one script in the place of all inline scripts."""
     scripts = re.findall(r"<script>(.*?)</script>", page(name), re.DOTALL)
     digests = " ".join(
