@@ -1,11 +1,15 @@
 """The way to the gateway, and probes that cost nothing."""
 
+import socket
+import ssl
+
 import httpx
 import pytest
 
 from mtu_mcp.errors import NotAuthorized, NotOffered, UpstreamFailure
 from mtu_mcp.gateway import Gateway
 from mtu_mcp.gateway.connections import Way, no_connection, skew, way_to
+from mtu_mcp.gateway.failures import from_transport
 from mtu_mcp.sandbox import Options, Sandbox
 from mtu_mcp.settings import Settings
 
@@ -16,7 +20,7 @@ URL = "https://gateway.example/v1"
     ("url", "proxy", "environ", "way"),
     [
         (URL, "", {}, Way("gateway.example", 443)),
-        ("http://gateway.example:8080/v1", "", {}, Way("gateway.example", 8080)),
+        ("http://gateway.example:8080/v1", "", {}, Way("gateway.example", 8080, plain=True)),
         (URL, "socks5://me:word@proxy", {}, Way("gateway.example", 443, "proxy:1080", "MTU_PROXY")),
         (URL, "", {"HTTPS_PROXY": "proxy:3128"}, Way("gateway.example", 443, "proxy:3128", "HTTPS_PROXY")),
         (
@@ -36,8 +40,8 @@ URL = "https://gateway.example/v1"
             Way("gateway.example", 443, "a:1", "all_proxy"),
         ),
         (URL, "", {"all_proxy": "http://a:1", "NO_PROXY": "*"}, Way("gateway.example", 443)),
-        ("http://127.0.0.1:9/v1", "", {"HTTP_PROXY": "http://a:1"}, Way("127.0.0.1", 9)),
-        ("http://[::1]:9/v1", "", {"HTTP_PROXY": "http://a:1"}, Way("::1", 9)),
+        ("http://127.0.0.1:9/v1", "", {"HTTP_PROXY": "http://a:1"}, Way("127.0.0.1", 9, plain=True)),
+        ("http://[::1]:9/v1", "", {"HTTP_PROXY": "http://a:1"}, Way("::1", 9, plain=True)),
     ],
 )
 def test_the_proxy_in_force_is_known(url: str, proxy: str, environ: dict[str, str], way: Way) -> None:
@@ -59,6 +63,37 @@ def test_a_distrusted_certificate_is_told_with_what_mends_it(words: str, mend: s
     """OpenSSL's verification errors."""
     error = no_connection(httpx.ConnectError(""), f"[SSL: CERTIFICATE_VERIFY_FAILED] {words}", Way())
     assert mend in error.advice
+
+
+@pytest.mark.parametrize(
+    ("raised", "detail", "said"),
+    [
+        (
+            ssl.SSLCertVerificationError(),
+            "[SSL: CERTIFICATE_VERIFY_FAILED] certificate has expired (_ssl.c:1006)",
+            "(certificate has expired)",
+        ),
+        (ssl.SSLError(), "[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)", "(wrong version number)"),
+        (socket.gaierror(), "[Errno -2] Name or service not known", "(Name or service not known)"),
+    ],
+)
+def test_a_person_reads_no_numbers_of_errors(raised: Exception, detail: str, said: str) -> None:
+    """Our promise: plain words; what Python and OpenSSL put around theirs mends nothing."""
+    error = httpx.ConnectError(detail)
+    error.__cause__ = raised
+    told = str(no_connection(error, detail, Way("gateway.example", 443)))
+    assert said in told
+    assert "_ssl" not in told
+    assert "[" not in told
+
+
+@pytest.mark.parametrize(("url", "mend"), [("http://gateway.example/v1", "https://"), (URL, "Try again.")])
+def test_a_door_that_is_slammed_may_want_tls(url: str, mend: str) -> None:
+    """Our promise: http:// where https:// is spoken has its one thing to do too; servers just close such connections."""
+    for error in (httpx.RemoteProtocolError("Server disconnected without sending a response."), httpx.ReadError("")):
+        told = from_transport(error, 10, way_to(url, environ={}))
+        assert mend in told.advice
+        assert told.message.startswith("The connection to the gateway broke")
 
 
 def test_clocks_are_compared_by_the_date_header() -> None:

@@ -6,6 +6,7 @@ failed"), so the exceptions behind it are looked at, and the proxy that was in f
 """
 
 import os
+import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ PROXY: Final = variable("proxy")
 URL: Final = variable("base_url")
 _PORTS: Final = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _CLOCK: Final = ("has expired", "not yet valid")
+_JARGON: Final = re.compile(r"^\[[^\]]*\] *|(?<=\() *\[[^\]]*\] *| *\(_ssl\.c:\d+\)")
+"""What Python and OpenSSL put around their words: numbers of errors, names of libraries, lines of source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,14 @@ class Way:
         port: Its port.
         proxy: `host:port` of the proxy in force, without name and password; empty if there is none.
         variable: Which variable sets the proxy; empty when the system's settings do.
+        plain: Whether the address begins with http://.
     """
 
     host: str = ""
     port: int = 0
     proxy: str = ""
     variable: str = ""
+    plain: bool = False
 
     @property
     def place(self) -> str:
@@ -59,18 +64,19 @@ def way_to(url: str, proxy: str = "", environ: Mapping[str, str] | None = None) 
         environ: The variables to look at; the default is this process's, and the system's own settings.
     """
     host, port = _place(url)
+    plain = urlsplit(url).scheme == "http"
     if proxy:
-        return Way(host, port, _shown(proxy), PROXY)
+        return Way(host, port, _shown(proxy), PROXY, plain)
     if host in LOOPBACK:  # meant for the world outside, not for a gateway on this machine
-        return Way(host, port)
+        return Way(host, port, plain=plain)
     name, found = _from_environment(urlsplit(url).scheme, os.environ if environ is None else environ)
     if not found and environ is None:
         from urllib.request import getproxies
 
         found = getproxies().get(urlsplit(url).scheme, "")
     if not found or _is_exempt(host, os.environ if environ is None else environ):
-        return Way(host, port)
-    return Way(host, port, _shown(found), name)
+        return Way(host, port, plain=plain)
+    return Way(host, port, _shown(found), name, plain)
 
 
 def skew(headers: Mapping[str, str], now: Callable[[], float]) -> float | None:
@@ -90,9 +96,10 @@ def no_connection(error: Exception, detail: str, way: Way) -> Unreachable:
         way: The way that was tried.
     """
     causes = tuple(_causes(error))
-    if "CERTIFICATE_VERIFY_FAILED" in detail or any(isinstance(one, ssl.SSLCertVerificationError) for one in causes):
+    raw, detail = detail, _JARGON.sub("", detail)
+    if "CERTIFICATE_VERIFY_FAILED" in raw or any(isinstance(one, ssl.SSLCertVerificationError) for one in causes):
         return _untrusted(detail)
-    if "WRONG_VERSION_NUMBER" in detail or "record layer failure" in detail:
+    if "WRONG_VERSION_NUMBER" in raw or "record layer failure" in raw:
         return _said(
             f"{way.proxy or way.place} does not speak TLS ({detail})",
             f"Check the proxy in {way.setting}."
@@ -114,6 +121,20 @@ def no_connection(error: Exception, detail: str, way: Way) -> Unreachable:
         )
     reason = f"{type(error).__name__} ({detail})" if detail else type(error).__name__
     return _said(reason, f"Check the network, {URL} and the proxy settings.")
+
+
+def broken(detail: str, way: Way) -> Unreachable:
+    """The error of a connection that broke before an answer began, as one without TLS does where TLS is spoken.
+
+    Args:
+        detail: What httpx said, shortened.
+        way: The way that was tried.
+    """
+    detail = _JARGON.sub("", detail)
+    what = f"The connection to the gateway broke ({detail})." if detail else "The connection to the gateway broke."
+    if way.plain:
+        return Unreachable(what, advice=f"Try again; if it breaks every time, write https:// in {URL}.")
+    return Unreachable(what, advice="Try again.")
 
 
 def _proxy(error: Exception, causes: tuple[BaseException, ...], detail: str, way: Way) -> Unreachable:

@@ -25,7 +25,7 @@ from mtu_mcp.errors import (
     UpstreamFailure,
 )
 from mtu_mcp.gateway.complaints import Complaint, page_title, read_complaint
-from mtu_mcp.gateway.connections import Way, no_connection
+from mtu_mcp.gateway.connections import Way, broken, no_connection
 from mtu_mcp.gateway.shapes import loads, number, shortened
 
 _FILTERED: Final = re.compile(
@@ -194,8 +194,7 @@ def from_transport(error: Exception, seconds: float, way: Way | None = None) -> 
         return Unreachable(f"The gateway's address cannot be used ({detail}).", advice="Check MTU_BASE_URL.")
     if isinstance(error, httpx.DecodingError):
         return BadAnswer(f"The gateway's answer cannot be decompressed ({detail}).", advice=_ADVICE[BadAnswer])
-    broke = "The connection to the gateway broke"
-    return Unreachable(f"{broke} ({detail})." if detail else f"{broke}.", advice="Try again.")
+    return broken(detail, way or Way())
 
 
 def retry_after(headers: Mapping[str, str], now: Callable[[], float]) -> float | None:

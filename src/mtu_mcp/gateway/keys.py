@@ -17,7 +17,9 @@ def secret_of(settings: "Settings") -> str:
     secret = settings.api_key.get_secret_value().strip() if settings.api_key else ""
     if not secret:
         raise NotAuthorized(
-            "There is no key for the gateway.", advice="Set MTU_API_KEY in the host's configuration and restart it."
+            "There is no key for the gateway.",
+            advice="Set MTU_API_KEY in the host's configuration and restart the host (mtu-mcp install HOST --key sk-... "
+            "writes it); in a shell, export it.",
         )
     if not (secret.isascii() and secret.isprintable()) or " " in secret:
         raise NotAuthorized(
