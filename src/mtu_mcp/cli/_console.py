@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import codecs
 import io
-import locale
 from typing import Final, TextIO
 
 CHINESE: Final = frozenset(("gbk", "gb18030", "gb2312", "big5", "big5hkscs", "cp950", "hz"))
@@ -52,6 +51,8 @@ def decoded(data: bytes, system: str | None = None) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
+        import locale
+
         own = codecs.lookup(system or locale.getencoding()).name
         if own in CHINESE:
             return data.decode(own)
