@@ -186,3 +186,33 @@ async def test_auto_names_the_engine_that_failed_and_how_to_ask_another(environ:
     assert words.endswith("engine=qwen or engine=baidu asks another.")
     named = await said(environ, broken, "web_search", fails=True, query="tea", engine="qwen")
     assert named.startswith("The gateway failed (it answered 500)")
+
+
+async def test_a_picture_unlike_what_was_asked_is_told(environ: dict[str, str]) -> None:
+    """OpenAI API reference, create image: size and output_format, which some gateways do not pass on."""
+    good = {"b64_json": base64.b64encode(picture(64, 64)).decode()}
+    server = Server([{"id": "gpt-image-1"}], lambda _: httpx.Response(200, json={"data": [good]}))
+    told = await said(environ, server, "generate_image", prompt="a", size="1024x1024", output_format="jpeg")
+    assert "Asked for 1024x1024 jpeg, but 64x64 png came" in told
+    for asked in ({"size": "64x64", "output_format": "png"}, {"size": "auto"}, {}):
+        assert "Asked for" not in await said(environ, server, "generate_image", prompt="a", **asked)
+
+
+async def test_vectors_of_another_length_than_asked_are_told(environ: dict[str, str]) -> None:
+    """OpenAI API reference, embeddings: dimensions; llama.cpp's server takes the field and does not heed it."""
+    vector = {"object": "list", "data": [{"index": 0, "embedding": [0.1] * 8}], "usage": {"prompt_tokens": 1}}
+    server = Server([{"id": "tiny"}], lambda _: httpx.Response(200, json=vector))
+    tools = {**environ, "MTU_TOOLSETS": "all"}
+    told = await said(tools, server, "embed_text", texts=["tea"], model="tiny", dimensions=4)
+    assert "4 numbers a vector were asked for and 8 came; dimensions had no effect." in told
+    assert "had no effect" not in await said(tools, server, "embed_text", texts=["tea"], model="tiny", dimensions=8)
+
+
+async def test_a_file_id_without_a_model_for_documents_says_how_to_go_on(environ: dict[str, str]) -> None:
+    """Our promise: an error says what to do next, and never to leave out what was not given."""
+    server = Server([{"id": "gpt-4o"}], lambda _: httpx.Response(500))
+    tools = {**environ, "MTU_TOOLSETS": "all"}
+    words = await said(tools, server, "ask_document", fails=True, question="What?", documents=["file-abc123"])
+    assert words.startswith(
+        "file-abc123 can only be read by a model for documents, such as qwen-long. Name one as model"
+    )

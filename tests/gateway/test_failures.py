@@ -21,7 +21,17 @@ from mtu_mcp.errors import (
     UpstreamError,
     UpstreamFailure,
 )
-from mtu_mcp.gateway import BaiduSearch, ChatRequest, EmbeddingRequest, ImageRequest, ImageVariation, Upload, open_scope
+from mtu_mcp.gateway import (
+    BaiduSearch,
+    ChatRequest,
+    EmbeddingRequest,
+    ImageRequest,
+    ImageVariation,
+    Invocation,
+    Upload,
+    all_operations,
+    open_scope,
+)
 
 QUESTION = ChatRequest("some-model", [{"role": "user", "content": "hello"}])
 
@@ -288,6 +298,14 @@ async def test_a_method_that_is_not_allowed_is_named():
     with pytest.raises(NotOffered) as caught:
         await gateway.list_models()
     assert caught.value.message == "This gateway does not offer GET models (it answered 405)."
+
+
+async def test_a_list_that_is_missing_does_not_deny_the_path_itself():
+    """Most gateways complete chats and keep none: GET and POST share the path."""
+    gateway, _, _ = open_gateway(json_body('{"error":{"message":"Not found"}}', 404))
+    listing = Invocation(all_operations()["list_chat_completions"], {})
+    with pytest.raises(NotOffered, match="does not offer GET chat/completions"):
+        await gateway.invoke(listing)
 
 
 async def test_a_redirect_is_not_followed_and_says_where_it_led():

@@ -85,7 +85,7 @@ class Desk:
             if not self._uploads:
                 raise BadInput(
                     f"{found[1]} can only be read by a model for documents, such as qwen-long.",
-                    advice="Leave out model, or give the file's path.",
+                    advice="Name one as model if the gateway has one, or give the file's path.",
                 )
             return Paper(found[1], id=found[1], gateway=self._app.settings.base_url)
         media = await self._open(reference)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MOST_SHOWN_BYTES: Final = 600_000
 """Claude Desktop takes 1 MB a result, base64 included."""
 MOST_BYTES: Final = 64 * 1024 * 1024
+_SIZE: Final = re.compile(r"\d{2,5}x\d{2,5}")
+_FORMATS: Final = ("png", "jpeg", "webp")
 _INSIDE: Final = re.compile(r"!\[[^\]]{0,200}\]\(\s*(data:image/[\w.+-]{1,40};base64,[A-Za-z0-9+/=_\-\s]*)\)")
 
 
@@ -55,6 +57,24 @@ async def keep_picture(app: App, answer: Answer, data: bytes, title: str, about:
         answer.say(f"Saved {saved.path}{size}")
         answer.link(saved)
     return saved
+
+
+async def unlike(asked: Mapping[str, Any], data: bytes) -> str:
+    """Say in which size or format a picture came that was asked for in another; empty where it is as asked."""
+    from mtu_mcp.media import Media, kind_of, measure
+
+    kind = kind_of(data)
+    figures = await measure(Media("", kind, len(data), data=data))
+    size, form = str(asked.get("size") or "").replace("*", "x"), str(asked.get("output_format") or "")
+    pairs: list[tuple[str, str]] = []
+    if _SIZE.fullmatch(size) and figures.dimensions and size != f"{figures.width}x{figures.height}":
+        pairs.append((size, f"{figures.width}x{figures.height}"))
+    if form in _FORMATS and kind.family == "image" and kind.mime != f"image/{form}":
+        pairs.append((form, kind.mime.removeprefix("image/")))
+    if not pairs:
+        return ""
+    wanted, came = zip(*pairs, strict=True)
+    return f"Asked for {' '.join(wanted)}, but {' '.join(came)} came: the gateway or the model did not heed it."
 
 
 async def take_out(app: App, answer: Answer, reply: ChatAnswer, title: str) -> ChatAnswer:

@@ -185,7 +185,11 @@ class _Work:
         if batches.failure:
             total = len(self.passages.texts)
             self.notes += (f"Only {len(came):,} of {total:,} texts were embedded: {batches.failure}",)
-        self.passages = replace(self.passages, texts=[text for text, _ in came], vectors=[vector for _, vector in came])
+        vectors = [vector for _, vector in came]
+        wanted, made = self.passages.dimensions, len(vectors[0]) if vectors else 0
+        if wanted and made and made != wanted:
+            self.notes += (f"{wanted:,} numbers a vector were asked for and {made:,} came; dimensions had no effect.",)
+        self.passages = replace(self.passages, texts=[text for text, _ in came], vectors=vectors)
 
     async def keep(self) -> Saved | None:
         """Save the vectors; where that fails the answer says so and goes on, since they are paid for."""

@@ -22,7 +22,7 @@ from mtu_mcp.capabilities._asks import ask_model, ask_roots, can_sample, folders
 from mtu_mcp.capabilities._endpoints import ask
 from mtu_mcp.capabilities._params import FileName, ModelName, Options
 from mtu_mcp.capabilities._parts import image_part, text_part
-from mtu_mcp.capabilities._pictures import inside, keep_picture, picture_bytes, without_pictures
+from mtu_mcp.capabilities._pictures import inside, keep_picture, picture_bytes, unlike, without_pictures
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._upstream import asking, choose, further_fields, limited_to, remark, upload_of
 from mtu_mcp.capabilities._views import share_of_cost
@@ -235,6 +235,7 @@ async def _hand_over(app: App, answer: Answer, made: ImagesAnswer, title: str, a
         revised = {"revised_prompt": image.revised_prompt} if image.revised_prompt else {}
         await keep_picture(app, answer, data, title, {**about, **share_of_cost(len(made.images)), **revised})
         shown += 1
+        answer.note(await unlike(about["parameters"], data))
     if not shown:
         raise BadAnswer("No picture came back.", advice=_sentence(failures)[:600])
     asked = about["parameters"].get("n")

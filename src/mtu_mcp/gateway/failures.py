@@ -326,7 +326,9 @@ def _message(kind: type[UpstreamError], asked: Asked, complaint: Complaint, stat
         tail = f" with {quote}" if complaint.page else ""
         if quote and not complaint.page and not _says_no_more(complaint):
             tail = f": {quote}"
-        what = f"{asked.verb} {asked.endpoint}" if status == 405 and asked.verb != "POST" else asked.endpoint
+        # Nearly every gateway completes chats, and few list those that were kept: the path alone would deny the wrong one.
+        other = asked.verb != "POST" and (status == 405 or asked.endpoint == "chat/completions")
+        what = f"{asked.verb} {asked.endpoint}" if other else asked.endpoint
         return f"This gateway does not offer {what} (it answered {status or 'so'}{tail})."
     if kind is UnknownModel:
         sentence = f"The gateway does not have the model {shortened(asked.model, 100)!r}" if asked.model else ""
