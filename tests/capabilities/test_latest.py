@@ -105,6 +105,33 @@ async def test_every_tool_that_takes_files_takes_the_latest(
     assert name in said.partition("\n\n")[0]
 
 
+async def test_the_file_is_named_in_data_too(allowing: Environ, downloads: Path) -> None:
+    """Claude Code shows its model only the structured form where there is one."""
+    put(downloads, "paper.txt", b"A word about foxes.")
+    async with connect(MEMORY, allowing) as client:
+        result = await client.call_tool("embed_text", {"file": "latest"})
+        structured = result.structured_content
+    assert structured is not None
+    assert next(iter(structured.items()))[0] == "latest"
+    assert "paper.txt" in structured["latest"]
+
+
+@pytest.mark.parametrize(("word", "times"), [("latest", 1), ("latest 2 pictures", 2), ("latest 16 screenshots", 16)])
+async def test_what_it_may_cost_counts_the_files_asked_for(environ: Environ, word: str, times: int) -> None:
+    """Our promise: the question about the sum comes before the files are looked for, and is about as many."""
+    from mtu_mcp.app import open_app
+    from mtu_mcp.capabilities._approval import estimate
+    from mtu_mcp.settings import Settings
+
+    async with open_app(Settings.read({**environ, "MTU_CONFIRM_ABOVE": "1"})) as app:
+        _, one = await estimate(app, "understand", {"question": "What?", "media": [word]})
+        _, named = await estimate(app, "understand", {"question": "What?", "media": ["a.png"] * times})
+        _, heard = await estimate(app, "transcribe", {"file": "latest"})
+        _, sound = await estimate(app, "transcribe", {"file": "a.mp3"})
+    assert one.cny == named.cny
+    assert heard.cny == sound.cny
+
+
 def test_every_parameter_that_is_opened_as_a_file_takes_the_latest() -> None:
     """Our promise: a tool that is added tomorrow takes it too; what asks for roots takes files."""
     tools = [tool for one in capabilities() for tool in one.tools]

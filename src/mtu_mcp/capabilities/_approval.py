@@ -54,6 +54,7 @@ _ENDPOINTS: Final[Mapping[str, str]] = {
 }
 _SOUND: Final = (".mp3", ".wav", ".m4a", ".aac", ".amr", ".ogg", ".flac", ".3gp", ".opus", ".wma", ".mpga")
 _VIDEO: Final = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".flv", ".wmv", ".mpeg")
+_SORTS: Final = {"audio": "sounds", "video": "videos", "image": "pictures_in"}
 _FILES: Final = ("images", "media", "file", "files", "mask", "image", "documents", "document")
 
 
@@ -139,7 +140,7 @@ async def estimate(app: App, tool: str, arguments: Mapping[str, Any]) -> tuple[s
         return await _batch(app, arguments)
     if tool == "call_operation":
         return _operation(app, arguments)
-    demand = _with_files(demand, arguments)
+    demand = _with_files(demand, arguments, "sounds" if capability == "transcribe" else "pictures_in")
     demand = replace(
         demand,
         stored=demand.stored + (1 if arguments.get("conversation") else 0),
@@ -196,16 +197,22 @@ _LINES: Final[Mapping[str, Capability]] = {"embeddings": "embed", "moderations":
 _MOST_LINES: Final = 50_000
 
 
-def _with_files(demand: Any, arguments: Mapping[str, Any]) -> Any:
-    """The demand with the files that the arguments name, told apart by their endings."""
+def _with_files(demand: Any, arguments: Mapping[str, Any], usual: str) -> Any:
+    """The demand with the files that the arguments name, told apart by their endings or by what `latest` asks for."""
     from dataclasses import replace
+
+    from mtu_mcp.media import wish_of
 
     found = [arguments[name] for name in _FILES if name in arguments]
     named = [text for value in found for text in (cast("list[object]", value) if isinstance(value, list) else [value])]
     counts = {"pictures_in": 0, "sounds": 0, "videos": 0}
     for text in named:
         ending = text.lower()[-8:] if isinstance(text, str) else ""
-        sort = "sounds" if ending.endswith(_SOUND) else "videos" if ending.endswith(_VIDEO) else "pictures_in"
+        wish = wish_of(text)
+        if wish is not None:
+            counts[_SORTS.get(wish.family or "", usual)] += wish.count
+            continue
+        sort = "sounds" if ending.endswith(_SOUND) else "videos" if ending.endswith(_VIDEO) else usual
         counts[sort] += 1
     documents = len(named) if "documents" in arguments or "document" in arguments else 0
     return replace(demand, stored=demand.stored + documents, **counts)

@@ -43,7 +43,7 @@ UPLOAD: Final = "upload"
 """What a model writes in the place of a path when the user is to hand the file in."""
 UNASKED_SECONDS: Final = 86_400.0
 """How old a file may be that is sent without asking: what a person just saved for this is not of last week."""
-_IN_CHAT: Final = ("/mnt/user-data/", "/mnt/data/", "/tmp/inputs/", "sandbox:", "attachment:", "attachments/", "blob:")  # noqa: S108 - hosts' own places, never opened
+_IN_CHAT: Final = ("/mnt/user-data/", "/mnt/data/", "sandbox:", "attachment:", "attachments/", "blob:")
 """Where hosts say that files of the chat are; there are none of it on this machine."""
 
 
@@ -189,10 +189,9 @@ def naming(result: CallToolResult, said: str) -> CallToolResult:
     """A copy of a result that begins with what is said, in both of its forms."""
     structured = result.structured_content
     if structured is not None:
-        notes: list[Any] = structured.get("notes") or []
-        structured = {**structured, "notes": [said, *notes]}
-    [*before], content = [TextContent(type="text", text=said)], list(result.content)
-    return result.model_copy(update={"content": [*before, *content], "structured_content": structured})
+        structured = {"latest": said, **structured}
+    content = [TextContent(type="text", text=said), *result.content]
+    return result.model_copy(update={"content": content, "structured_content": structured})
 
 
 def helped(error: MtuError, arguments: Mapping[str, Any], files: Mapping[str, Sequence[Family]]) -> MtuError:

@@ -287,7 +287,7 @@ def _wrong_kind(head: bytearray, name: str) -> _RefusedError | None:
 
 def _finished(spool: Spool, name: str) -> Kind:
     """What the whole file is, once it is on the disk to stay. Blocking."""
-    with spool.open() as stream:
+    with spool.path.open("r+b") as stream:  # Windows flushes only what may be written
         os.fsync(stream.fileno())
         kind = kind_of(stream.read(HEAD), name)
         stream.seek(0, io.SEEK_SET)
