@@ -28,11 +28,13 @@ class Bench:
     Args:
         client: Connected to a server that may read `folder`.
         folder: Where files to send are put.
+        purpose: What files are for that are only kept.
     """
 
-    def __init__(self, client: Client, folder: Path) -> None:
+    def __init__(self, client: Client, folder: Path, purpose: str = "user_data") -> None:
         self.client = client
         self.folder = folder
+        self.purpose = purpose
 
     async def __call__(self, name: str, /, **arguments: Any) -> Any:
         """The result of an operation that has to succeed."""
@@ -46,10 +48,14 @@ class Bench:
         path.write_bytes(data)
         return str(path)
 
-    async def file(self, purpose: str = "user_data") -> str:
+    async def file(self, purpose: str = "") -> str:
         """An uploaded file."""
+        purpose = purpose or self.purpose
+        if self.purpose == "file-extract" and purpose == "assistants":
+            purpose = self.purpose
         lines = {"fine-tune": [EXAMPLE] * 12, "batch": [REQUEST]}.get(purpose, [{"a": 1}])
-        path = self.put(f"{purpose}.jsonl", "\n".join(map(json.dumps, lines)).encode())
+        form = "json" if purpose == "file-extract" else "jsonl"
+        path = self.put(f"{purpose}.{form}", "\n".join(map(json.dumps, lines)).encode())
         return (await self("upload_file", file=path, purpose=purpose))["id"]
 
     async def completion(self) -> str:
@@ -174,6 +180,10 @@ async def _batch_file(bench: Bench) -> Arguments:
     return {"input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
 
 
+async def _notes(bench: Bench) -> Arguments:
+    return {"file": bench.put("notes.txt", b"notes"), "purpose": bench.purpose}
+
+
 async def _assistant_and_file(bench: Bench) -> Arguments:
     return {"assistant_id": await bench.assistant(), "file_id": await bench.file("assistants")}
 
@@ -217,7 +227,7 @@ RECIPES: dict[str, Callable[[Bench], Awaitable[Arguments]]] = {
     "create_completion": just(model="qwen-coder-turbo", prompt="<|fim_prefix|>def f(<|fim_suffix|>"),
     "create_embedding": just(model="text-embedding-3-small", input=["one", "two"]),
     "create_moderation": just(input="I like tea."),
-    "upload_file": sending("file", "notes.txt", b"notes", purpose="user_data"),
+    "upload_file": _notes,
     "list_files": just(limit=3),
     "get_file": one("file_id", Bench.file),
     "delete_file": one("file_id", Bench.file),

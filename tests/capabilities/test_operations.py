@@ -198,7 +198,8 @@ async def test_arguments_that_do_not_fit_are_refused_by_path_and_figure(
     async with connect(MEMORY, environ) as client:
         said = await refused(client, "call_operation", name=name, arguments=arguments)
     assert words in said
-    assert f"It takes: {OPERATIONS[name].takes}" in said
+    named = any(part in said for part in ("arguments has no ", " is missing")) and "[0]" not in said
+    assert (f"It takes: {OPERATIONS[name].takes}" in said) == named
     assert not list(gateway.journal)
 
 

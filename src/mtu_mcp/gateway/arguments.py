@@ -38,8 +38,13 @@ def check_arguments(operation: Operation, arguments: Mapping[str, Any]) -> None:
     if said:
         raise BadInput(
             f"The arguments of {operation.name} do not fit: {'; '.join(said)}.",
-            advice=f"It takes: {operation.takes} (* required).",
+            advice=f"It takes: {operation.takes} (* required)." if _of_names(wrong) else "",
         )
+
+
+def _of_names(wrong: "Iterable[ValidationError]") -> bool:
+    """Whether the names of arguments are what does not fit: only then do all of them help."""
+    return any(not error.absolute_path and error.validator in ("required", "additionalProperties") for error in wrong)
 
 
 def _worded(error: "ValidationError") -> str:

@@ -123,14 +123,17 @@ class Host:
 Case = Callable[[Host], Awaitable[None]]
 CASES: dict[str, Case] = {}
 """What is tried for each page, by the page's title."""
+ONCE: set[Case] = set()
+"""Cases in which no gateway takes part that could speak in dialects."""
 
 
-def serves(*pages: str, under: str = "") -> Callable[[Case], Case]:
+def serves(*pages: str, under: str = "", once: bool = False) -> Callable[[Case], Case]:
     """Say which pages a case tries.
 
     Args:
         pages: Titles as the table of contents has them.
         under: The headings all of them stand under.
+        once: No gateway takes part, so that one dialect is as good as another.
     """
 
     def remember(case: Case) -> Case:
@@ -138,6 +141,8 @@ def serves(*pages: str, under: str = "") -> Callable[[Case], Case]:
             title = f"{under} / {page}" if under else page
             assert title not in CASES, title
             CASES[title] = case
+        if once:
+            ONCE.add(case)
         return case
 
     return remember
