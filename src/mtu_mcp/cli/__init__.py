@@ -106,6 +106,7 @@ def _add_call(commands: "Commands") -> None:
     call.add_argument("tool", nargs="?", metavar="TOOL")
     call.add_argument("arguments", nargs="*", metavar="key=value")
     call.add_argument("--json", action="store_true", help="print the whole result as JSON")
+    call.add_argument("--yes", action="store_true", help="answer every question with yes: what may be spent or deleted")
     _add_sandbox_flag(call)
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtu_mcp.cli._consent import Consent
 from mtu_mcp.cli._console import decoded
 from mtu_mcp.cli._hosts import naming, shell
 from mtu_mcp.cli._language import gettext as _
@@ -38,7 +39,11 @@ def run(arguments: argparse.Namespace) -> int:
     with environment(arguments.sandbox) as environ:
         settings = settings_from(environ)
         configure(settings.log_level, settings.api_key)
-        found = anyio.run(_call, settings, arguments.tool, given)
+        consent = Consent.of_shell(always=arguments.yes)
+        found = anyio.run(call_tool, settings, arguments.tool, given, consent)
+    for question in consent.unasked:
+        said = _("Nobody could be asked, for standard input is no terminal. --yes would allow it.")
+        print(f"mtu-mcp call: {question} {said}", file=sys.stderr)
     if isinstance(found, ValueError):
         print(f"mtu-mcp call: {told(str(found))}", file=sys.stderr)
         return 2
@@ -53,8 +58,8 @@ def _own_folders() -> list[Path]:
     return folders
 
 
-async def _call(
-    settings: Settings, tool: str | None, given: Mapping[str, Sequence[str]]
+async def call_tool(
+    settings: Settings, tool: str | None, given: Mapping[str, Sequence[str]], consent: Consent
 ) -> CallToolResult | dict[str, Tool] | ValueError:
     """Return the tool's result; all tools, if it is not one of them; what is wrong with the values.
 
@@ -63,13 +68,16 @@ async def _call(
     from mcp import Client
 
     from mtu_mcp.app import open_app
+    from mtu_mcp.money.budget import AGAIN
     from mtu_mcp.server.assembly import build_server
 
     # Whoever types a path in a shell may read it: the working folder and the home folder are this call's roots.
     here = naming(*_own_folders())
     async with (
         open_app(settings) as app,
-        Client(build_server(app), list_roots_callback=here, client_info=shell()) as client,
+        Client(
+            build_server(app), list_roots_callback=here, elicitation_callback=consent.answer, client_info=shell()
+        ) as client,
     ):
         tools = {listed.name: listed for listed in (await client.list_tools()).tools}
         if tool not in tools:
@@ -78,7 +86,12 @@ async def _call(
             values = _values(tools[tool], given)
         except ValueError as error:
             return error
-        return await client.call_tool(tool, values, progress_callback=_progress)
+        result = await client.call_tool(tool, values, progress_callback=_progress)
+        if not any(block.type == "text" and AGAIN in block.text for block in result.content):
+            return result
+        # What it costs was found out on the way. No other process knows the sum, so it is asked about in this one.
+        again = await client.call_tool(tool, values, progress_callback=_progress)
+        return result if again.is_error else again
 
 
 def _values(tool: Tool, given: Mapping[str, Sequence[str]]) -> dict[str, Any]:

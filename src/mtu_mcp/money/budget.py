@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _REMEMBERED: Final = 100
+AGAIN: Final = "Make the same call again: the user is then asked."
+"""What to do where the cost was found out on the way and the host can ask."""
 
 
 class Budget:
@@ -258,7 +260,7 @@ class Budget:
             del self._unforeseen[next(iter(self._unforeseen))]
         if scope.asked:
             self._unforeseen[scope.asked] = total
-        again = "Make the same call again: the user is then asked." if scope.can_ask and scope.asked else ""
+        again = AGAIN if scope.can_ask and scope.asked else ""
         raise self.unasked(exchange.model or exchange.endpoint, total, charge.basis, again)
 
     def unasked(self, model: str, cny: float, basis: str, advice: str = "") -> OverBudget:
