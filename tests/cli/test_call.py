@@ -19,12 +19,20 @@ def asked(gateway: Sandbox) -> dict[str, object]:
     return gateway.journal.find("chat/completions")[-1].asked
 
 
+def named(listing: str) -> list[str]:
+    """The tools of a listing."""
+    return [line.split(":")[0] for line in listing.splitlines() if not line.startswith(" ")]
+
+
 def test_without_a_tool_it_lists_them(environ: dict[str, str]) -> None:
-    """Our promise: the listing names each tool, its arguments and which are needed."""
-    done = run(environ, "call")
+    """Our promise: the listing names each tool, its arguments and which are needed; a shell knows them all."""
+    done = run({**environ, "MTU_TOOLSETS": "core"}, "call")
     assert done.returncode == 0
+    assert named(done.stdout) == TOOLS
+    done = run(environ, "call")
+    assert set(TOOLS) < set(named(done.stdout))
+    assert "call_operation" in named(done.stdout)
     lines = done.stdout.splitlines()
-    assert [line.split(":")[0] for line in lines if not line.startswith(" ")] == TOOLS
     assert any(line.startswith("    query (required)  string") for line in lines)
     assert any("none|minimal|low|medium|high" in line for line in lines)
     assert done.stderr == ""

@@ -37,7 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"mtu-mcp call: {told(str(error))}", file=sys.stderr)
         return 2
     with environment(arguments.sandbox) as environ:
-        settings = settings_from(environ)
+        # A person in a shell looks for a tool by its name; which ones a host lists is another matter.
+        settings = settings_from({**environ, "MTU_TOOLSETS": environ.get("MTU_TOOLSETS", "").strip() or "all"})
         configure(settings.log_level, settings.api_key)
         consent = Consent.of_shell(always=arguments.yes)
         found = anyio.run(call_tool, settings, arguments.tool, given, consent)
@@ -123,6 +124,8 @@ def _list(tools: Mapping[str, Tool], asked: str | None) -> int:
         print(f"mtu-mcp call: {said}", file=sys.stderr)
     for tool in tools.values():
         print(f"{tool.name}: {tool.description}")
+        if asked:
+            continue
         required = tool.input_schema.get("required", [])
         for name, schema in tool.input_schema.get("properties", {}).items():
             mark = f" {_('(required)')}" if name in required else ""
