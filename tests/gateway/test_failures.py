@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from gateway.scripted import Scripted, json_body, open_gateway
+from gateway.scripted import Scripted, events, json_body, open_gateway
 from mtu_mcp.errors import (
     BadAnswer,
     Filtered,
@@ -103,6 +103,7 @@ CASES = [
         QuotaExhausted,
     ),
     (400, openai("No connected db.", "no_db_connection", "400"), NotAuthorized),
+    (500, openai("1 validation error:\n  {'type': 'literal_error', 'loc': ('body', 'response_format')}"), Rejected),
     (500, openai("files_settings is not set, set it on your config.yaml file.", "None", "500"), NotOffered),
     (400, openai("'custom_llm_provider' must be set. Either via: `Router(...)`", "None", "400"), NotOffered),
     (400, openai("litellm.ContextWindowExceededError: too long", "None", "400"), Rejected),
@@ -306,6 +307,21 @@ async def test_a_list_that_is_missing_does_not_deny_the_path_itself():
     listing = Invocation(all_operations()["list_chat_completions"], {})
     with pytest.raises(NotOffered, match="does not offer GET chat/completions"):
         await gateway.invoke(listing)
+
+
+async def test_a_refusal_too_long_to_be_read_whole_keeps_its_sentence():
+    """llama-cpp-python lists every shape a message could have had, with the message each time."""
+    body = json.dumps({"error": {"message": 'bad "audio" part: ' + "x" * 100_000, "type": "t"}}).encode()
+    error = await failure(Scripted(400, {}, (body,)))
+    assert error.message.startswith('The gateway rejected the request: "bad "audio" part: xxx')
+
+
+async def test_an_answer_without_a_byte_may_be_a_text_too_long():
+    """llama-cpp-python: a prompt over the window ends the stream before it begins, under 200."""
+    for script in (events(), json_body("")):
+        error = await failure(script)
+        assert error.message == "The gateway's answer is empty."
+        assert "longer than the model's window" in error.advice
 
 
 async def test_a_redirect_is_not_followed_and_says_where_it_led():

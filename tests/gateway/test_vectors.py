@@ -166,3 +166,12 @@ async def test_a_verdict_that_is_missing_is_a_bad_answer(answer: Scripted):
     gateway, _, _ = open_gateway(answer)
     with pytest.raises(BadAnswer):
         await gateway.moderate(ModerationRequest("m", TEXTS))
+
+
+async def test_a_vector_for_each_token_is_told_from_one_for_the_text():
+    """llama.cpp's server without pooling: `embedding` is then a list of lists."""
+    with pytest.raises(BadAnswer) as caught:
+        await embed(listed([[0.1, 0.2], [0.3, 0.4]], [[0.1, 0.2]]))
+    assert caught.value.message == (
+        "The gateway's answer holds a vector for each token of a text instead of one for the text."
+    )

@@ -144,7 +144,7 @@ async def list_page(wire: "Wire", *, after: str = "", limit: int = 0) -> BatchPa
     async with wire.open(Call(ENDPOINT, path=f"{ENDPOINT}?{query}" if query else "")) as body:
         raw = mapping(await body.json(_EXPECTED))
         if "data" not in raw:
-            raise body.unreadable(b"an object without a list of batches")
+            raise body.odd("an object without a list of batches")
         found = tuple(batch for item in sequence(raw["data"]) if (batch := _batch(item)))
         more = raw.get("has_more") is True and found
         return BatchPage(found, (text(raw.get("last_id")) or found[-1].id) if more else "")
@@ -164,7 +164,7 @@ async def _one(body: Body) -> Batch:
     raw = mapping(await body.json(_EXPECTED))
     batch = _batch(raw) or _batch(raw.get("data"))
     if batch is None:
-        raise body.unreadable(b"an object without an id")
+        raise body.odd("an object without an id")
     return batch
 
 

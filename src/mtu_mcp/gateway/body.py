@@ -180,6 +180,15 @@ class Body:
             request_id=self.request_id,
         )
 
+    def odd(self, what: str) -> UpstreamError:
+        """The error for an answer that can be read and is not what it should be; `what` follows "holds"."""
+        return BadAnswer(
+            f"The gateway's answer holds {what}.",
+            advice="Try again; if it stays so, check MTU_BASE_URL.",
+            status=200,
+            request_id=self.request_id,
+        )
+
     async def _next(self) -> bytes | None:
         import httpx
 

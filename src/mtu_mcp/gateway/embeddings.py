@@ -95,16 +95,18 @@ def _vectors(raw: Mapping[str, Any], wanted: int, body: "Body") -> tuple[Vector,
         ordered = dict(zip(places, items, strict=True))
         items = [ordered[place] for place in range(len(items))]
     if len(items) != wanted:
-        raise body.unreadable(f"{len(items)} vectors for {wanted} texts".encode())
+        raise body.odd(f"{len(items)} vectors for {wanted} texts")
     vectors = tuple(_vector(mapping(item).get("embedding"), body) for item in items)
     if len({len(vector) for vector in vectors}) > 1 or not all(vectors):
-        raise body.unreadable(b"vectors of different lengths, or none")
+        raise body.odd("vectors of different lengths, or none")
     return vectors
 
 
 def _vector(raw: object, body: "Body") -> Vector:
     """Read one vector, as numbers or as base64 of little-endian 32-bit floats."""
     try:
+    if isinstance(next(iter(sequence(raw)), None), list):  # llama.cpp without pooling
+        raise body.odd("a vector for each token of a text instead of one for the text")
         if not isinstance(raw, str):
             vector = array("f", sequence(raw))
         else:
@@ -113,7 +115,7 @@ def _vector(raw: object, body: "Body") -> Vector:
             if sys.byteorder == "big":
                 vector.byteswap()
     except (ValueError, TypeError, OverflowError) as error:
-        raise body.unreadable(b"an embedding that holds no numbers") from error
+        raise body.odd("an embedding without numbers") from error
     if not math.isfinite(sum(vector)):
-        raise body.unreadable(b"an embedding with numbers that are none")
+        raise body.odd("an embedding with numbers that are none")
     return vector

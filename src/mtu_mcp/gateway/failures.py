@@ -93,8 +93,11 @@ _TOO_LONG_WORDS: Final = re.compile(
     r"context[ _]?(size|length|window)|exceed_context|contextwindow|maximum context|prompt is too long", re.IGNORECASE
 )
 _INVALID_WORDS: Final = re.compile(
-    r"\bis required\b|\bare required\b|\bis invalid$|^invalid |must (be|contain) ", re.IGNORECASE
+    r"\bis required\b|\bare required\b|\bis invalid$|^invalid |must (be|contain) |^\d+ validation errors?\b",
+    re.IGNORECASE,
 )
+_MESSAGE: Final = re.compile(r'"(?:message|detail|msg)"\s*:\s*"((?:[^"\\]|\\.){1,2000})')
+
 
 _ADVICE: Final[Mapping[type[UpstreamError], str]] = {
     NotAuthorized: "Check MTU_API_KEY in the host's configuration.",
@@ -228,7 +231,19 @@ def _from_body(body: bytes) -> Complaint:
         # A stream may be refused in the stream's own form.
         if text.startswith(("data:", "event:")):
             return _from_body(text.partition("data:")[2].partition("\n")[0].encode())
-        return Complaint(message=text[:2000])
+        return _cut_off(text) or Complaint(message=text[:2000])
+
+
+def _cut_off(text: str) -> Complaint | None:
+    """The sentence in an error that is too long to be read whole, such as a list of all that a request could have been."""
+    found = _MESSAGE.search(text[:16_384]) if text.startswith("{") else None
+    if found is None:
+        return None
+    words = found.group(1)
+    try:
+        return Complaint(message=str(loads(f'"{words}"'))[:2000])
+    except ValueError:
+        return Complaint(message=words[:2000])
 
 
 def _error(

@@ -95,7 +95,7 @@ async def list_page(wire: "Wire", *, after: str = "", limit: int = 0, order: str
     async with wire.open(Call(ENDPOINT, path=f"{ENDPOINT}?{query}" if query else "")) as body:
         raw = mapping(await body.json(_EXPECTED))
         if "data" not in raw:
-            raise body.unreadable(b"an object without a list of files")
+            raise body.odd("an object without a list of files")
         entries = tuple(entry for item in sequence(raw["data"]) if (entry := _entry(item)))
         more = raw.get("has_more") is True and entries
         return FilePage(entries, (text(raw.get("last_id")) or entries[-1].id) if more else "")
@@ -205,7 +205,7 @@ async def _one(body: Body) -> FileEntry:
     raw = mapping(await body.json(_EXPECTED))
     entry = _entry(raw) or _entry(raw.get("data"))
     if entry is None:
-        raise body.unreadable(b"an object without an id")
+        raise body.odd("an object without an id")
     return entry
 
 

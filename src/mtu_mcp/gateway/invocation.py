@@ -105,7 +105,7 @@ async def _read(body: "Body", operation: Operation) -> Outcome:
         return Outcome(text=(await body.read()).decode("utf-8-sig", "replace"), request_id=body.request_id)
     result = await body.json(_EXPECTED)
     if operation.answers == "media":
-        raise body.unreadable(b"JSON where a file was expected")
+        raise body.odd("JSON where a file was expected")
     return Outcome(result=result, request_id=body.request_id)
 
 
@@ -123,7 +123,7 @@ async def _gathered(body: "Body") -> tuple[list[Any], str]:
             raise
         return gathered, error.message
     if not gathered:
-        raise body.unreadable(b"a stream without events")
+        raise body.odd("a stream without events")
     return gathered, ""
 
 

@@ -45,7 +45,7 @@ async def list_all(wire: "Wire") -> tuple[ModelEntry, ...]:
         raw = await body.json(_EXPECTED)
         listed = sequence(raw) or sequence(mapping(raw).get("data")) or sequence(mapping(raw).get("models"))
         if not listed and not isinstance(raw, list) and not any(key in mapping(raw) for key in _EXPECTED):
-            raise body.unreadable(b"an object without a list of models")
+            raise body.odd("an object without a list of models")
         entries = (entry for item in listed[:_MOST] if (entry := _entry(item)))
         return tuple({entry.id: entry for entry in entries}.values())
 
@@ -64,7 +64,7 @@ async def retrieve(wire: "Wire", model: str) -> ModelEntry:
         raw = mapping(await body.json(_EXPECTED))
         entry = _entry(mapping(raw.get("data")) or raw)
         if entry is None:
-            raise body.unreadable(b"an object without an id")
+            raise body.odd("an object without an id")
         return entry
 
 

@@ -88,7 +88,7 @@ async def moderate(wire: "Wire", request: ModerationRequest) -> Moderation:
             entry.usage, entry.served = Usage.read(raw.get("usage")), text(raw.get("model"))
             verdicts = tuple(_verdict(mapping(item)) for item in sequence(raw.get("results")))
             if len(verdicts) != wanted:
-                raise body.unreadable(f"{len(verdicts)} verdicts for {wanted} inputs".encode())
+                raise body.odd(f"{len(verdicts)} verdicts for {wanted} inputs")
             return Moderation(verdicts, entry.served, body.request_id)
 
 

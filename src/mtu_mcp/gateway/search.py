@@ -92,7 +92,7 @@ async def search(wire: "Wire", request: BaiduSearch) -> BaiduAnswer:
             raw = mapping(await body.json(_EXPECTED))
             answer = _read(raw, body.request_id)
             if not answer.hits and not answer.text and not any(key in raw for key in _EXPECTED):
-                raise body.unreadable(b"an object without references")
+                raise body.odd("an object without references")
             entry.request_id, entry.usage, entry.served = answer.request_id, answer.usage, answer.model
             return answer
 

@@ -129,5 +129,5 @@ async def _from_events(body: Body) -> Transcript:
             elif kind.endswith(".done") or raw.get("text"):
                 last = raw
     if not (pieces or segments or last):
-        raise body.unreadable(b"a stream without words")
+        raise body.odd("a stream without words")
     return _from_json({"text": "".join(pieces), **last, "segments": segments or last.get("segments")})

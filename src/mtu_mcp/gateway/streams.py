@@ -23,6 +23,7 @@ from mtu_mcp.gateway.usage import Usage
 
 _BIG = 1024 * 1024
 
+_WINDOW = "Try again; if it stays so, send less: some servers end so when a text is longer than the model's window."
 
 class Assembler:
     """Puts one answer together from pieces, or takes it whole.
@@ -174,6 +175,8 @@ async def _hear_whole(body: Body, assembler: Assembler) -> None:
         parsed = await anyio.to_thread.run_sync(loads, data) if len(data) > _BIG else loads(data)
     except ValueError as error:
         events = decode(data) if data.lstrip().startswith(b"{") else []
+        if not data.strip():
+            raise BadAnswer("The gateway's answer is empty.", advice=_WINDOW, request_id=body.request_id) from error
         if len(events) < 2:  # else a stream of bare JSON lines
             raise body.unreadable(data) from error
         for event in events:
@@ -198,7 +201,7 @@ def _judge(body: Body, assembler: Assembler) -> None:
     elif not (assembler.ended or assembler.complete or assembler.cut):
         if not assembler.begun:
             why = "held nothing that can be read" if assembler.lost else "ended before it began"
-            raise BadAnswer(f"The gateway's answer {why}.", advice="Try again.", request_id=body.request_id)
+            raise BadAnswer(f"The gateway's answer {why}.", advice=_WINDOW, request_id=body.request_id)
         assembler.cut = "the stream ended without a finish"
     if assembler.lost and not assembler.cut:
         assembler.cut = f"{assembler.lost} unreadable piece(s) of the stream had to be left out"

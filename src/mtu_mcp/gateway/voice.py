@@ -183,6 +183,6 @@ def _from_events(body: "Body", data: bytes, cut: str) -> SpokenAnswer:
         usage = Usage.read(raw.get("usage")) or usage
     sound = b"".join(parts)
     if not sound:
-        raise body.unreadable(b"a stream without sound")
+        raise body.odd("a stream without sound")
     cut = cut or ("" if ended else "the stream ended without a finish")
     return SpokenAnswer(sound, cut, usage, body.request_id)
