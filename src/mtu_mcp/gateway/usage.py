@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 from mtu_mcp.gateway.shapes import mapping, number, text, whole
 
-_MOST: Final = 10**12
+_MOST: Final = 10**8
 """No call uses as many tokens; a larger number is no count, and would not fit where sums are kept."""
 
 

@@ -144,7 +144,7 @@ def rendered(report: Report, say: Callable[[str], str] = str) -> str:
 
 
 def _remarks(report: Report, say: Callable[[str], str]) -> list[str]:
-    ended = [f"{count} {say(state)}" for state, count in report.states.items() if state != "done"]
+    ended = [f"{count} {say(state)}" for state, count in report.states.items() if state not in ("done", "running")]
     assumed = say("Note: CNY {cny} of it rest on assumed prices.")
     unpriced = say("Note: {calls} without a known price count as nothing.")
     lost = say("Note: {calls} lost with a process that was killed, counted at the most it could cost.")
