@@ -26,7 +26,7 @@ from mtu_mcp.capabilities._pictures import inside, keep_picture, picture_bytes, 
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._upstream import asking, choose, further_fields, limited_to, remark, upload_of
 from mtu_mcp.capabilities._views import share_of_cost
-from mtu_mcp.errors import BadAnswer, BadInput, MtuError
+from mtu_mcp.errors import BadAnswer, BadInput, MtuError, NotOffered
 from mtu_mcp.gateway import (
     ChatRequest,
     ImageEdit,
@@ -188,8 +188,13 @@ async def _make(
         edit = ImageEdit(model, prompt, pictures, masks[0] if masks else None, options=extra)
         async with asking(app, "images/edits", model, "image_edit"):
             return await app.gateway.edit_images(edit)
-    async with asking(app, "images/variations", model, "image_vary"):
-        return await app.gateway.vary_image(ImageVariation(model, pictures[0], options=extra))
+    try:
+        async with asking(app, "images/variations", model, "image_vary"):
+            return await app.gateway.vary_image(ImageVariation(model, pictures[0], options=extra))
+    except NotOffered as error:
+        raise NotOffered(
+            error.message, advice="Few still do: add a prompt that says what may differ, and the picture is edited."
+        ) from error
 
 
 async def _by_chat(

@@ -100,7 +100,8 @@ async def image_variation(host: Host) -> None:
     square = host.put("square.png", picture(256, 256))
     given: dict[str, Any] = {"images": [square], "n": 2, "size": "256x256"}
     if host.relay:
-        await host.lacking("images/variations", "generate_image", **given)
+        said = await host.lacking("images/variations", "generate_image", **given)
+        assert said.endswith("add a prompt that says what may differ, and the picture is edited.")
         arguments = {"image": square, "model": "dall-e-2"}
         said = await host.lacking(
             "images/variations", "call_operation", name="create_image_variation", arguments=arguments

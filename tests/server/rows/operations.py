@@ -186,6 +186,11 @@ async def _lacking(host: Host, operation: Operation) -> None:
     assert ("removed by OpenAI on 20" in said) == (operation.state == "removed")
 
 
+async def arguments_for(name: str, bench: Bench) -> dict[str, Any]:
+    """Arguments that an operation takes."""
+    return await RECIPES[name](bench)
+
+
 class Pretender(Bench):
     """Makes arguments for a gateway that keeps nothing: every id is made up."""
 
