@@ -1,11 +1,15 @@
 """`latest` in the place of a file, through real clients: what is sent, who is asked, what is said."""
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.to_thread
 import pytest
 from mcp.types import ElicitResult
 
@@ -38,7 +42,7 @@ class User:
         self._meanwhile()
         if self._action != "accept":
             return ElicitResult(action=self._action)
-        return ElicitResult(action="accept", content={"send": self._send})
+        return ElicitResult(action="accept", content={"approve": self._send})
 
 
 def put(folder: Path, name: str, data: bytes | None = None, age: float = QUIET) -> Path:
@@ -103,6 +107,28 @@ async def test_every_tool_that_takes_files_takes_the_latest(
         said = await answered(client, tool, **arguments)
     assert said.startswith("Latest ")
     assert name in said.partition("\n\n")[0]
+
+
+async def test_a_script_agrees_beforehand(allowing: Environ, downloads: Path) -> None:
+    """Our promise: `mtu-mcp call --yes` sends it, and without it nothing is sent and the way to allow it is told."""
+
+    def call(*words: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "mtu_mcp", "call", *words, "understand", "question=What?", 'media=["latest"]']
+        return subprocess.run(
+            command,
+            env={**os.environ, **allowing, "PYTHONUTF8": "1"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+            cwd=downloads,
+        )
+
+    refused_call, agreed = await anyio.to_thread.run_sync(call), await anyio.to_thread.run_sync(lambda: call("--yes"))
+    assert refused_call.returncode != 0
+    assert "--yes" in refused_call.stderr
+    assert agreed.returncode == 0, agreed.stderr
+    assert agreed.stdout.startswith("Latest picture: 红 fox.png")
 
 
 async def test_the_file_is_named_in_data_too(allowing: Environ, downloads: Path) -> None:
@@ -259,8 +285,7 @@ async def test_roots_a_word_on_cost_and_a_word_on_the_file_go_together(
 
     async def user(_: Any, params: Any) -> ElicitResult:
         asked.append(params.message)
-        name = "approve" if "may cost" in params.message else "send"
-        return ElicitResult(action="accept", content={name: True})
+        return ElicitResult(action="accept", content={"approve": True})
 
     for era in (MODERN, HANDSHAKE):
         careful = {**allowing, "MTU_CONFIRM_ABOVE": "0"}
@@ -330,8 +355,6 @@ async def test_a_path_of_the_chat_is_told_to_be_saved(allowing: Environ, path: s
 
 async def test_ten_calls_at_once_send_what_each_asked_for(allowing: Environ, gateway: Sandbox) -> None:
     """Our promise: calls do not disturb each other's choice."""
-    import anyio
-
     found: list[str] = []
 
     async def ask(client: Any, number: int) -> None:

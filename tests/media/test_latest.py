@@ -237,6 +237,9 @@ async def test_known_places_count_only_inside_an_allowed_folder(tmp_path, downlo
     assert await chosen(tmp_path, downloads.parent) == ["top.png"]
     assert await chosen(tmp_path, downloads.parent, places=[downloads]) == ["in place.png"]
     assert await chosen(tmp_path, other, places=[downloads]) == ["deep.png"]
+    with pytest.raises(NotFound) as raised:
+        await search(tmp_path, other, places=[downloads], families=("video",))
+    assert str(downloads) not in raised.value.message
 
 
 async def test_what_was_made_here_is_not_meant_and_what_was_handed_in_is(tmp_path, downloads):

@@ -240,6 +240,8 @@ async def test_a_file_belongs_to_the_caller_who_was_given_the_link(environ: Envi
             assert "PNG" in await answered(ann, "understand", question="What?", media=[uri])
             assert "no saved file" in await refused(bob, "understand", question="What?", media=[uri])
             assert "There is no" in await refused(bob, "understand", question="What?", media=["latest"])
+        alone = await browser.put(await invited(served, ANN), content=PICTURE)
+        assert alone.status_code == 201
         for path in ("/mcp", "/ui/", "/upload/../ui/"):
             assert (await browser.get(served.base + path)).status_code == 401
 

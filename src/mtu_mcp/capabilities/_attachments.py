@@ -48,9 +48,9 @@ _IN_CHAT: Final = ("/mnt/user-data/", "/mnt/data/", "sandbox:", "attachment:", "
 
 
 class Sending(BaseModel):
-    """The user's word on a file."""
+    """The user's word on a file; named like the word on a sum, so that whoever answers for a script answers both."""
 
-    send: bool = Field(description="Yes, send it.")
+    approve: bool = Field(description="Yes, send it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +145,8 @@ async def agreed(
     """
     if choice is None:
         return None
-    said = cast("Sending | None", outcome.data) if isinstance(outcome, AcceptedElicitation) else Sending(send=False)
-    if said is not None and not said.send:
+    said = cast("Sending | None", outcome.data) if isinstance(outcome, AcceptedElicitation) else Sending(approve=False)
+    if said is not None and not said.approve:
         current_app().memo.forget(choice.key)
         named = ", ".join(_quote(one.path.name) for one in choice.files)
         raise Refused(f"The user did not want {named} to be sent, so nothing was.", advice="Ask which file is meant.")
