@@ -16,7 +16,7 @@ from mcp import Client
 from mcp.types import ElicitResult, TextResourceContents
 
 from capabilities.material import answered, refused
-from connections import HANDSHAKE, MEMORY, Cell, connect
+from connections import HANDSHAKE, MEMORY, Cell, connect, text_of
 from mtu_mcp.sandbox import Options, Sandbox
 from processes import run, running
 
@@ -278,6 +278,37 @@ async def test_a_file_holds_what_its_own_lines_ask_for(priced: Environ, gateway:
     async with connect(MEMORY, {**priced, "MTU_BUDGET_DAY": "100"}) as client:
         await answered(client, "run_batch", file=str(tmp_path / "in.jsonl"))
     assert rows(priced, "reserved") == [(40,)]
+
+
+async def test_ten_batches_at_once_hold_no_more_than_there_is_room_for(priced: Environ, gateway: Sandbox) -> None:
+    """Our promise: concurrent calls cannot slip past a cap together, and nothing of the refused ones is uploaded."""
+    environ = {**priced, "MTU_BUDGET_DAY": "99"}
+    said: list[str] = []
+    async with connect(MEMORY, environ) as client:
+
+        async def one(number: int) -> None:
+            asked = {"prompts": [*PROMPTS[1:], f"{number}?"], "model": MODEL, "options": {"max_tokens": 20}}
+            said.append(text_of(await client.call_tool("run_batch", asked)))
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(10):
+                tasks.start_soon(one, number)
+    assert sorted(sent(gateway)) == ["/v1/batches"] * 3 + ["/v1/files"] * 3
+    assert rows(environ, "sum(reserved)", "count(*)") == [(90, 3)]
+    assert sum("CNY 9.0000 remain" in each for each in said) == 7
+
+
+@pytest.mark.parametrize(("more", "bound"), [({}, None), ({"MTU_BUDGET_DAY": "100000"}, 4096)])
+async def test_under_a_cap_each_answer_of_a_batch_is_bound_to_what_is_held_for_it(
+    priced: Environ, gateway: Sandbox, more: Environ, bound: int | None
+) -> None:
+    """Our promise: what is held is the most it may cost; without a cap the prompts are asked as they were."""
+    async with connect(MEMORY, {**priced, **more}) as client:
+        said = await answered(client, "run_batch", prompts=PROMPTS, model=MODEL)
+    [stored] = [file for file in gateway.desk.files.all() if file.purpose == "batch"]
+    assert [json.loads(line)["body"].get("max_tokens") for line in stored.data.splitlines()] == [bound] * 3
+    assert ("bound to 4,096 tokens" in said) == bool(bound)
+    assert rows(priced, "reserved") == [(3 * 4096 / 2,)]
 
 
 @pytest.mark.parametrize("era", [HANDSHAKE, MEMORY.era])

@@ -1,6 +1,7 @@
 """What call_operation begins and the gateway goes on with: held while it runs, settled by what is read of its end."""
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,3 +123,15 @@ async def test_a_batch_by_its_operation_is_settled_when_it_is_read(
         while batch["status"] != "completed":
             _, batch = await operation(client, "get_batch", batch_id=batch["id"])
     assert rows(environ, "state", "basis", "cny", "remote") == [("done", "unknown", 0, batch["id"])]
+
+
+async def test_the_rows_of_a_call_that_was_handed_off_name_its_job(environ: Environ, gateway: Sandbox) -> None:
+    """Our promise: what a job cost can be looked up, also what was sent before it was one."""
+    gateway.arm("stall:0", "/chat/completions")
+    environ = {**environ, "MTU_HAND_OFF_AFTER": "0.2"}
+    async with connect(MEMORY, environ) as client:
+        said = await answered(client, "chat", prompt="What is 6 * 7?", model=MODEL)
+        job = re.findall(r"job-[0-9a-f]{12}", said)[0]
+        gateway.release()
+        assert "42" in await answered(client, "get_job", job=job, wait=20)
+    assert rows(environ, "job", "state") == [(job, "done")]

@@ -106,10 +106,18 @@ async def _from_prompts(
     if empty := [number for number, prompt in enumerate(prompts, 1) if not prompt.strip()]:
         raise BadInput(f"Prompt {empty[0]} is empty.")
     chosen = await choose(app, _ABILITIES.get(endpoint, "chat"), model)
-    data, lines = await anyio.to_thread.run_sync(written, prompts, endpoint, chosen.model, system, extra)
+    bound = app.budget.usual_bound(chosen.model, endpoint, extra)
+    told = {**extra, **({bound.field: bound.tokens} if bound else {})}
+    data, lines = await anyio.to_thread.run_sync(written, prompts, endpoint, chosen.model, system, told)
     shown = {str(number): _opening(prompt) for number, prompt in enumerate(prompts[:KEPT_PROMPTS], 1)}
     title = f"{len(prompts):,} prompts for {chosen.model}: {_opening(prompts[0])}"
-    return Plan(Upload("batch.jsonl", "application/jsonl", data=data), lines, title, remark(chosen), shown)
+    why = [remark(chosen)]
+    if bound:
+        why.append(
+            f"Under the caps on spending each answer is bound to {bound.tokens:,} tokens; {bound.field} in options sets another bound."
+        )
+    upload = Upload("batch.jsonl", "application/jsonl", data=data)
+    return Plan(upload, lines, title, " ".join(filter(None, why)), shown)
 
 
 def _opening(text: str) -> str:

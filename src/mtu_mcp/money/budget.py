@@ -19,6 +19,9 @@ from mtu_mcp.records import Caps, Closing, Opening
 from mtu_mcp.settings import variable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from mtu_mcp.catalogue import Catalogue
     from mtu_mcp.gateway import Exchange, News, Scope, Usage
     from mtu_mcp.gateway.demands import Demand
@@ -66,6 +69,19 @@ class Budget:
 
         entry = self._catalogue.entry(model)
         return foreseen(entry, endpoint, demand, self._catalogue.facts.assumed, ceilings=self.strict)
+
+    def usual_bound(self, model: str, endpoint: str, asked: Mapping[str, Any]) -> Bound | None:
+        """The bound to put on each answer of a batch under a cap, for what it holds must be what it may cost.
+
+        None where there is no cap, where the request has a bound, or where there is none to set.
+        """
+        from mtu_mcp.gateway.demands import measured
+        from mtu_mcp.money.estimates import field_of, spread, usual_output
+
+        entry, assumed = self._catalogue.entry(model), self._catalogue.facts.assumed
+        if not self.caps.any or spread(entry, endpoint, measured(asked), assumed) is None:
+            return None
+        return Bound(field_of(entry, endpoint), usual_output(entry, assumed.figures))
 
     def unforeseen(self, asked: str) -> float:
         """What the same call was found to cost when it was refused unasked; 0 when it was not."""

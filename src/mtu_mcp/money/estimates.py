@@ -154,7 +154,7 @@ def spread(entry: Entry, endpoint: str, demand: Demand, assumed: Assumed) -> Spr
         return None
     if "markdown_images" in entry.traits:
         return None
-    usual = _usual(entry, assumed.figures)
+    usual = usual_output(entry, assumed.figures)
     longest = entry.max_output or LONGEST
     shortest = min(usual // 4, longest)
 
@@ -236,10 +236,10 @@ def _out(entry: Entry, kind: str, demand: Demand, figures: Figures, seconds: flo
         return math.ceil(8 * seconds)
     if demand.max_out is not None:
         return demand.answers * demand.max_out
-    return demand.answers * _usual(entry, figures)
+    return demand.answers * usual_output(entry, figures)
 
 
-def _usual(entry: Entry, figures: Figures) -> int:
+def usual_output(entry: Entry, figures: Figures) -> int:
     """Tokens of an answer that nobody bounded."""
     thinks = entry.can("reasoning") or entry.can("research") or any(trait in entry.traits for trait in _THINKING)
     most = figures.thinking_output if thinks else figures.output
