@@ -106,6 +106,17 @@ async def test_pictures_are_shown_to_a_chat_model_where_there_is_no_omni_model(
     assert kinds == [["image_url", "text"], ["image_url", "text", "text"]]
 
 
+async def test_a_model_that_the_list_says_sees_is_shown_pictures(environ: dict[str, str], tmp_path: Path) -> None:
+    """OpenRouter's list tells what each model takes; ours knows not every model."""
+    (tmp_path / "a.png").write_bytes(picture())
+    kinds = {"input_modalities": ["text", "image"], "output_modalities": ["text"]}
+    server = Server([{"id": "blind-1"}, {"id": "house-1", "architecture": kinds}], lambda _: chatted("A red square."))
+    allowed = {**environ, "MTU_ALLOWED_DIRS": str(tmp_path)}
+    answer = await said(allowed, server, "understand", question="What?", media=[str(tmp_path / "a.png")])
+    assert answer.startswith("A red square.")
+    assert "house-1 was used: the gateway lists no Qwen-Omni model, and of those that see pictures it is the" in answer
+
+
 async def test_sound_without_an_omni_model_is_refused_by_naming_what_it_needs(
     environ: dict[str, str], tmp_path: Path
 ) -> None:

@@ -238,10 +238,22 @@ async def test_what_the_gateways_list_says_of_a_model_comes_before_the_shipped_f
         "gpt-4o",
         "house",
         "odd",
+        "local",
+        "seer",
+        "painter",
         facts={
+            "local": {"meta": {"n_ctx": 512, "n_ctx_train": 4096}},
+            "seer": {"architecture": {"input_modalities": ["text", "image"], "output_modalities": ["text"]}},
+            "painter": {"architecture": {"input_modalities": ["text", "image"], "output_modalities": ["image"]}},
             "gpt-4o": {"shutdown_date": "2028-01-01"},
             "house": {"max_model_len": 8192, "shutdown_date": 1_830_000_000},
-            "odd": {"context_length": "many", "shutdown_date": "soon", "max_model_len": True},
+            "odd": {
+                "context_length": "many",
+                "shutdown_date": "soon",
+                "max_model_len": True,
+                "meta": ["n_ctx"],
+                "architecture": {"input_modalities": "image", "output_modalities": None},
+            },
         },
     )
     catalogue = make(listing)
@@ -250,6 +262,9 @@ async def test_what_the_gateways_list_says_of_a_model_comes_before_the_shipped_f
     assert entries["house"].context == 8192
     assert entries["house"].retires == date(2027, 12, 28)
     assert (entries["odd"].context, entries["odd"].retires) == (None, None)
+    assert entries["local"].context == 512
+    assert entries["seer"].capabilities == ("chat", "vision")
+    assert entries["painter"].capabilities == ()
 
 
 async def test_entries_are_the_offered_ones_in_the_gateways_order():

@@ -21,7 +21,15 @@ from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
 from mtu_mcp.capabilities._effects import unheeded
 from mtu_mcp.capabilities._params import ConversationName, FileName, ModelName, Options
-from mtu_mcp.capabilities._parts import Part, audio_part, frames_part, image_part, text_part, video_part
+from mtu_mcp.capabilities._parts import (
+    Part,
+    audio_part,
+    bare_audio_part,
+    frames_part,
+    image_part,
+    text_part,
+    video_part,
+)
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._talk import as_messages, assistant_turn, converse, keep, open_talk, remembered, user_turn
 from mtu_mcp.capabilities._upstream import asking, choose, further_fields, remark, require_words
@@ -34,6 +42,8 @@ if TYPE_CHECKING:
 
 FAMILIES: tuple[Family, ...] = ("image", "audio", "video")
 MEGABYTE = 1024 * 1024
+BARE = ("OpenAI", "Google")
+"""Makers whose models take a sound as base64 alone (OpenAI API reference, input_audio; Google's OpenAI interface)."""
 
 
 async def _roots(ctx: Context, media: list[str] | None, conversation: str | None) -> ListRoots | None:
@@ -61,16 +71,17 @@ async def understand(
     chosen, seeing = await _choose(app, model)
     limits = app.catalogue.entry(chosen.model).limits
     workspace = app.workspace(folders(roots))
-    opened = await _open_all(app, workspace, media or [], limits)
+    bare = app.catalogue.entry(chosen.model).vendor in BARE
+    opened = await _open_all(app, workspace, media or [], limits, bare=bare)
     if seeing:
         _require_pictures(opened)
-    parts = await _parts(opened, frames, limits, seeing=seeing)
+    parts = await _parts(opened, frames, limits, plain=seeing or bare, bare=bare)
 
     async def restore(part: Mapping[str, Any]) -> Part:
         if seeing and part["family"] not in ("image", "unknown"):
             return text_part(f"[{part['family']}: {part['name']}]")
-        [again] = await _open_all(app, workspace, [part["reference"]], limits)
-        return await _part(again)
+        [again] = await _open_all(app, workspace, [part["reference"]], limits, bare=bare)
+        return await _part(again, bare=bare)
 
     extra = {**({} if seeing else {"modalities": ["text"]}), **further_fields(options)}
     async with open_talk(app, conversation, chosen.model, [question]) as talk:
@@ -101,6 +112,8 @@ async def _choose(app: App, asked: str | None) -> tuple[Choice, bool]:
     if (asked or "").strip() or app.settings.model_omni or not offer.live or chosen.model in offer.names:
         return chosen, False
     seeing = await choose(app, "vision", None)
+    if seeing.model not in offer.names and (able := await app.catalogue.entries("vision")):
+        seeing = replace(seeing, model=able[0].name, why="it is the first whose entry in the list says so")
     if seeing.model not in offer.names:
         raise NotOffered(
             f"This gateway lists no Qwen-Omni model such as {chosen.model}, nor another that is known to see pictures.",
@@ -129,18 +142,24 @@ def _require_pictures(opened: Sequence[Media]) -> None:
 
 
 async def _open_all(
-    app: App, workspace: Workspace, references: Sequence[str], limits: OmniLimits | None
+    app: App, workspace: Workspace, references: Sequence[str], limits: OmniLimits | None, *, bare: bool
 ) -> list[Media]:
     from mtu_mcp.media import open_reference
 
     most = max(limits.image_bytes, limits.audio_bytes, limits.video_bytes) if limits else 256 * MEGABYTE
-    return [
-        await open_reference(text, workspace=workspace, library=app.library, families=FAMILIES, max_bytes=most)
-        for text in references
-    ]
+    where: dict[str, Any] = {"workspace": workspace, "library": app.library, "families": FAMILIES}
+    opened: list[Media] = []
+    for text in references:
+        media = await open_reference(text, **where, max_bytes=most)
+        if bare and media.url and media.kind.family == "audio":  # no address of a sound is read there
+            media = await open_reference(text, **where, max_bytes=most, keep_urls=False, download=app.download)
+        opened.append(media)
+    return opened
 
 
-async def _parts(opened: Sequence[Media], frames: bool, limits: OmniLimits | None, *, seeing: bool) -> list[Part]:
+async def _parts(
+    opened: Sequence[Media], frames: bool, limits: OmniLimits | None, *, plain: bool, bare: bool
+) -> list[Part]:
     found = {"image" if media.kind.family == "unknown" else media.kind.family for media in opened}
     if len(found) > 1:
         raise BadInput(
@@ -153,21 +172,22 @@ async def _parts(opened: Sequence[Media], frames: bool, limits: OmniLimits | Non
         for media in opened:
             await _check(media, limits)
     if not frames:
-        return [await _part(media) for media in opened]
+        return [await _part(media, bare=bare) for media in opened]
     if found != {"image"}:
         raise BadInput("frames is for pictures; give the video itself without it.")
     if limits and not limits.frames_min <= len(opened) <= limits.frames_max:
         raise LimitExceeded(
             f"A video can be given as {limits.frames_min} to {limits.frames_max} frames; there are {len(opened)}."
         )
-    if seeing:  # only Qwen-Omni has a part for frames
-        return [*[await _part(media) for media in opened], text_part("(They are frames of one video, in order.)")]
+    if plain:  # only Qwen-Omni has a part for frames
+        return [*[await _part(media, bare=bare) for media in opened], text_part("(They are frames of one video, in order.)")]
     return [await frames_part(opened)]
 
 
-async def _part(media: Media) -> Part:
+async def _part(media: Media, *, bare: bool) -> Part:
     """The part for a file; an address that does not tell what it is counts as a picture, the commonest case."""
-    make = {"audio": audio_part, "video": video_part}.get(media.kind.family, image_part)
+    sound = bare_audio_part if bare else audio_part
+    make = {"audio": sound, "video": video_part}.get(media.kind.family, image_part)
     return await make(media)
 
 

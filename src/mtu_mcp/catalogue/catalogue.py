@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import anyio
 
@@ -19,6 +19,8 @@ from mtu_mcp.errors import MtuError
 from mtu_mcp.settings import Settings, variable
 
 if TYPE_CHECKING:
+    from typing import TypeGuard
+
     from mtu_mcp.catalogue.costs import Cost, UsageLike
     from mtu_mcp.catalogue.entries import Entry
     from mtu_mcp.catalogue.facts import Facts
@@ -232,14 +234,28 @@ class Catalogue:
 
 def _overlay(entry: "Entry", listed: Mapping[str, Any]) -> "Entry":
     """The entry with what the gateway's list says; only values of the kind they should be are believed."""
-    window = next((value for key in _WINDOW_KEYS if _is_count(value := listed.get(key))), None)
+    meta: Any = listed.get("meta")  # llama.cpp tells there how much it was started with
+    served = cast("Mapping[str, Any]", meta).get("n_ctx") if isinstance(meta, Mapping) else None
+    windows = (*(listed.get(key) for key in _WINDOW_KEYS), served)
+    window = next((value for value in windows if _is_count(value)), None)
     if window is not None:
         entry = replace(entry, context=window)
+    if _sees(listed) and not entry.can("vision") and (entry.can("chat") or not entry.capabilities):
+        entry = replace(entry, capabilities=(*(entry.capabilities or ("chat",)), "vision"))
     ends = _day(listed.get("shutdown_date"))
     return replace(entry, retires=ends) if ends else entry
 
 
-def _is_count(value: object) -> bool:
+def _sees(listed: Mapping[str, Any]) -> bool:
+    """Whether the list says, as OpenRouter's does, that pictures may go in and words come out."""
+    kinds: Any = listed.get("architecture")
+    if not isinstance(kinds, Mapping):
+        return False
+    given, made = (cast("Mapping[str, Any]", kinds).get(name) for name in ("input_modalities", "output_modalities"))
+    return isinstance(given, list) and "image" in given and isinstance(made, list) and "text" in made
+
+
+def _is_count(value: object) -> "TypeGuard[int]":
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
