@@ -167,7 +167,7 @@ async def test_a_long_text_is_marked_for_the_cache_and_the_receipt_counts_it(
         short = await answered(client, "chat", prompt="Hi", **{**asked, "system": "Be brief"})
         other = await answered(client, "chat", prompt="Hi", **{**asked, "model": "gpt-4o"})
     assert "cached" not in first
-    assert re.search(r"\[qwen-plus · [\d,]+ tokens in \([\d,]+ cached\), \d+ out", again)
+    assert re.search(r"\[qwen-plus · [\d,]+ tokens in \([\d,]+ cached, \d+ kept in the cache\), \d+ out", again)
     assert "Nothing was marked for the cache" in short
     assert "gpt-4o takes no cache markers" in other
     assert "cache_control" not in bodies(gateway)[-1]

@@ -13,6 +13,7 @@ from capabilities.material import answered, call, refused
 from connections import MEMORY, connect, text_of
 from mtu_mcp.app import App
 from mtu_mcp.capabilities._upstream import asking
+from mtu_mcp.catalogue import CAPABILITIES
 from mtu_mcp.errors import UnknownModel
 from mtu_mcp.sandbox import Options, Sandbox
 
@@ -78,7 +79,19 @@ async def test_long_lists_are_cut_and_say_so(environ: Environ) -> None:
 async def test_a_wrong_ability_is_refused_with_the_right_ones(environ: Environ) -> None:
     """Our promise: an error heals."""
     async with connect(MEMORY, environ) as client:
-        assert "'omni'" in await refused(client, "list_models", can="fly")
+        said = await refused(client, "list_models", can="fly")
+    assert "can='fly'" in said
+    assert all(word in said for word in CAPABILITIES)
+
+
+@pytest.mark.parametrize("can", CAPABILITIES)
+async def test_every_ability_the_catalogue_knows_can_be_asked_for(environ: Environ, can: str) -> None:
+    """Our promise: `moderate`, `speech`, `fill_in` and the rest, as they stand in the rows."""
+    async with connect(MEMORY, environ) as client:
+        result = await call(client, "list_models", can=f" {can.replace('_', '-').upper()} ")
+    data: Any = result.structured_content
+    assert all(can in row["can"] for row in data["models"])
+    assert data["models"] or can in ("realtime", "rerank", "caption_audio", "audio_chat", "math", "complete")
 
 
 async def test_models_and_prices_are_resources(environ: Environ) -> None:
@@ -90,6 +103,27 @@ async def test_models_and_prices_are_resources(environ: Environ) -> None:
     assert {"gpt-4o", "acme/tiny:free"} <= {row["name"] for row in models["models"]}
     assert prices["qwen-omni-turbo"]["text in"] == 0.0004
     assert "source" in prices["qwen-omni-turbo"]
+    plus = prices["qwen-plus"]
+    assert (plus["text in"], plus["text out"], plus["text out, when the model thinks"]) == (0.0008, 0.002, 0.008)
+    assert (plus["cached text in"], plus["share of the price in a batch"]) == (0.00016, 0.5)
+    assert plus["text out, above 131,072 tokens of input"] == 0.02
+    assert "Alibaba" in plus["source"]
+    assert prices["gpt-4o"]["converted from"] == "USD at CNY 7.5"
+    assert prices["dall-e-3"]["each hd 1792x1024 picture made"] == 0.9
+
+
+async def test_a_model_tells_all_that_is_published_of_it_and_a_list_the_ordinary_lines(environ: Environ) -> None:
+    """Our promise: a row of a list stays short; one model's page holds its steps, its windows and its sources."""
+    async with connect(MEMORY, environ) as client:
+        one = await read(client, "mtu://models/qwen3-max")
+        result = await call(client, "list_models", name="qwen3-max")
+        drawn = await answered(client, "list_models", name="dall-e-3")
+    assert (one["context"], one["max_input"], one["max_output"]) == (262_144, 258_048, 65_536)
+    assert one["cny_per_1k"]["text in, above 32,768 tokens of input"] == 0.004
+    assert one["source"].count("Alibaba") == 2
+    [row] = cast("Any", result.structured_content)["models"]
+    assert row["cny_per_1k"] == {"text in": 0.0025, "text out": 0.01, "each search": 0.004}
+    assert "each picture made, at most 0.9" in drawn
 
 
 @pytest.mark.parametrize("address", ["acme/tiny:free", "acme%2Ftiny%3Afree"])

@@ -57,3 +57,23 @@ async def test_it_tells_what_the_gateway_was_found_to_lack(environ: Environ) -> 
     with Sandbox(Options(without=("/ai_search/web_search",))) as lacking:
         facts, _ = await status({**environ, "MTU_BASE_URL": lacking.base_url}, after="tea")
     assert "baidu" in facts["not_offered"]
+
+
+async def test_it_names_the_default_for_everything_a_tool_needs_a_model_for(environ: Environ) -> None:
+    """Our promise: what will be used is known before it is; what nobody would expect comes with its reason."""
+    facts, _ = await status({**environ, "MTU_MODEL_SPEECH": "tts-1"})
+    found = facts["defaults"]
+    wanted = {"speech": "tts-1", "translate": "qwen-mt-plus", "embed": "text-embedding-3-small"}
+    wanted |= {"document": "qwen-long", "moderate": "omni-moderation-latest", "research": "jina-deepsearch-v1"}
+    assert {name: found[name] for name in wanted} == wanted
+    assert found["image_vary"] == "dall-e-2: the gateway offers no other for this, though its maker retired it"
+    assert {"code", "fill_in", "image_edit", "diarize", "gemini_search", "vision", "translate_audio"} <= set(found)
+
+
+async def test_where_the_gateway_has_none_it_says_so(environ: Environ) -> None:
+    """Our promise: a first choice that is not offered is not shown as if it were."""
+    with Sandbox(Options(models=("gpt-4o",))) as small:
+        facts, _ = await status({**environ, "MTU_BASE_URL": small.base_url})
+    assert facts["defaults"]["chat"] == "gpt-4o"
+    assert facts["defaults"]["speech"].endswith("and the gateway lists none for this")
+    assert "1 model is listed." in json.dumps(facts["checks"])

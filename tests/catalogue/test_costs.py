@@ -112,16 +112,22 @@ def test_other_currencies_are_converted_at_the_rate_that_is_told():
 
 
 def test_pictures_cost_by_size_and_quality_where_nobody_counted_tokens():
-    """OpenAI's price list: dall-e-3 standard 0.04 dollars a square and 0.08 else; hd 0.08 and 0.12."""
+    """OpenAI's price list: dall-e-3 standard 0.04 dollars a square and 0.08 else; hd 0.08 and 0.12.
+
+    OpenAI's API reference: a standard square is made when nothing is asked for.
+    """
     nothing, dalle = Usage(), listed("dall-e-3")
     each = {
         ("1024x1024", "standard"): 0.04,
         ("1792x1024", "standard"): 0.08,
         ("1024x1024", "hd"): 0.08,
         ("1024x1792", "hd"): 0.12,
-        ("", "standard"): 0.08,
+        ("", "standard"): 0.04,
+        ("", "hd"): 0.08,
+        ("", ""): 0.04,
         ("auto", "auto"): 0.12,
         ("7x7", ""): 0.12,
+        ("7x7", "auto"): 0.12,
     }
     for (size, quality), dollars in each.items():
         pieces = Pieces(pictures=2, size=size, quality=quality)

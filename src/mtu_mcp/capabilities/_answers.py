@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mcp.types import AudioContent, CallToolResult, ImageContent, ResourceLink, TextContent
 
+from mtu_mcp.amounts import counted
 from mtu_mcp.capabilities._calls import wished
 from mtu_mcp.capabilities._views import file_facts, meta_of
 from mtu_mcp.errors import MtuError
-from mtu_mcp.gateway import ChatAnswer, Exchange, current_scope
+from mtu_mcp.gateway import ChatAnswer, Exchange, Usage, current_scope
 
 if TYPE_CHECKING:
     from mcp.types import ContentBlock
 
     from mtu_mcp.app import App
-    from mtu_mcp.gateway import Usage
     from mtu_mcp.media import Preview, Saved
 
 LONGEST_TEXT: Final = 40_000
@@ -173,9 +173,15 @@ def receipts_of(app: App, exchanges: Sequence[Exchange]) -> list[str]:
         if len(group) <= MOST_ALIKE:
             lines += [receipt(app, one) for one in group]
             continue
-        counted = [one.usage for one in group if one.usage is not None]
+        used = [one.usage for one in group if one.usage is not None]
         paid = [one.cny for one in group if one.cny is not None]
-        together = replace(group[0], usage=reduce(add, counted) if counted else None, cny=sum(paid) if paid else None)
+        together = replace(
+            group[0],
+            usage=reduce(add, used) if used else None,
+            cny=sum(paid) if paid else None,
+            made=sum(one.made for one in group),
+            demand=replace(group[0].demand, characters=sum(one.demand.characters for one in group)),
+        )
         lines.append(receipt(app, together, calls=len(group)))
     return lines
 
@@ -184,7 +190,7 @@ def receipt(app: App, exchange: Exchange, calls: int = 1) -> str:
     """One line on one upstream call: the model that answered, what it used and what that costs."""
     if exchange.state == "running" or not exchange.model:
         return ""
-    if exchange.state == "failed" and exchange.usage is None:  # refused, and something else answered
+    if exchange.state == "failed" and exchange.usage is None and not exchange.cny:  # refused; something else answered
         return ""
     parts = [exchange.served or exchange.model]
     asked = exchange.alias or exchange.model
@@ -192,9 +198,7 @@ def receipt(app: App, exchange: Exchange, calls: int = 1) -> str:
         parts[0] += f" (asked for {asked})"
     if calls > 1:
         parts.append(f"{calls:,} calls")
-    usage = exchange.usage
-    if usage is not None:
-        parts += _amounts(usage)
+    parts += _amounts(exchange)
     if cost := price_of(app, exchange):
         parts.append(cost)
     if exchange.state != "done":
@@ -203,20 +207,45 @@ def receipt(app: App, exchange: Exchange, calls: int = 1) -> str:
 
 
 def price_of(app: App, exchange: Exchange) -> str:
-    """What one upstream call cost, as the ledger has it, marked as the estimate it is; empty where no price is known."""
+    """What one upstream call cost, as the ledger has it, marked as the estimate it is; empty where nothing is owed."""
+    paid = cost_of(app, exchange)
+    if paid is not None:
+        return f"{told_sum(paid)} ({'assumed' if exchange.basis == 'assumed' else 'list'} price)"
+    return "price not known" if exchange.basis == "unknown" and exchange.owed else ""
+
+
+def cost_of(app: App, exchange: Exchange) -> float | None:
+    """The sum in the ledger, or an estimate where there is none; None where no price is known or nothing is owed."""
     if exchange.basis:
-        marked = {"list": "list price", "assumed": "assumed price"}.get(exchange.basis)
-        return f"about CNY {exchange.cny:.4f} ({marked})" if marked and exchange.cny is not None else ""
+        return exchange.cny if exchange.basis in ("list", "assumed") else None
     cost = app.catalogue.estimate(exchange.model, exchange.usage) if exchange.usage else None
-    return f"about CNY {cost.cny:.4f} (list price)" if cost is not None else ""
+    return cost.cny if cost is not None else None
 
 
-def _amounts(usage: Usage) -> list[str]:
+def told_sum(cny: float) -> str:
+    """A sum that was estimated; four digits, but never nothing where something is owed."""
+    return "under CNY 0.0001" if 0 < cny < 0.00005 else f"about CNY {cny:.4f}"
+
+
+def _amounts(exchange: Exchange) -> list[str]:
+    """What one upstream call used: what the gateway counted, and what is paid for by the piece."""
     amounts: list[str] = []
+    usage = exchange.usage or Usage()
     if usage.input_tokens or usage.output_tokens:
-        cached = f" ({usage.cached_tokens:,} cached)" if usage.cached_tokens else ""
+        kept = [
+            f"{count:,} {what}"
+            for count, what in ((usage.cached_tokens, "cached"), (usage.cache_written, "kept in the cache"))
+            if count
+        ]
+        from_cache = f" ({', '.join(kept)})" if kept else ""
         thought = f" ({usage.reasoning_tokens:,} reasoning)" if usage.reasoning_tokens else ""
-        amounts.append(f"{usage.input_tokens:,} tokens in{cached}, {usage.output_tokens:,} out{thought}")
+        amounts.append(f"{counted(usage.input_tokens, 'token')} in{from_cache}, {usage.output_tokens:,} out{thought}")
     if usage.seconds:
         amounts.append(f"{usage.seconds:.1f} s of sound")
-    return amounts
+    if exchange.made:
+        amounts.append(counted(exchange.made, "picture"))
+    if exchange.demand.characters:
+        amounts.append(counted(exchange.demand.characters, "character"))
+    if searches := usage.searches or exchange.endpoint.startswith("ai_search/"):
+        amounts.append(counted(int(searches), "search", "searches"))
+    return amounts or (["tokens not counted"] if exchange.owed and exchange.state == "done" else [])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
 
+from mtu_mcp.amounts import counted
 from mtu_mcp.capabilities._charges import NOTHING, ending_of
 from mtu_mcp.capabilities._deposits import offered
 from mtu_mcp.capabilities._results import Summary, receipt, summed_up, table
@@ -146,7 +147,7 @@ async def _ended(app: App, job: Job, batch: Batch, state: State, told: dict[str,
         state = "failed"
         notes.append(f"The gateway calls the batch {job.remote} completed, but its results are not there.")
     elif state == "done" and batch.total is not None and got < batch.total:
-        notes.append(f"The gateway counts {batch.total:,} lines; only {got:,} came back.")
+        notes.append(f"The gateway counts {counted(batch.total, 'line')}; only {got:,} came back.")
     if batch.status == "expired":
         notes.append("Its window was over before all lines had run.")
     if state == "failed" and not notes:
@@ -197,7 +198,9 @@ async def _changed(app: App, job: Job, **values: Any) -> Job:
 async def show(app: App, answer: Answer, job: Job) -> None:
     """Tell of a batch: how far it is, a table of its first rows, its files, its price."""
     request, result = job.request, job.result
-    counts = [f"{request.get('lines', 0):,} requests to {request.get('model', '')} ({request.get('endpoint', '')})"]
+    counts = [
+        f"{counted(request.get('lines', 0), 'request')} to {request.get('model', '')} ({request.get('endpoint', '')})"
+    ]
     if result.get("status"):
         counts.append(f"the gateway says {result['status']}")
     if result.get("completed") is not None:
@@ -211,7 +214,7 @@ async def show(app: App, answer: Answer, job: Job) -> None:
         shown = table(part.get("rows") or [], prompts)
         answer.say(f"{what}:\n\n{shown}")
         more = f"; shown: {len(part['rows'])} of {part['lines']:,}" if part["lines"] > len(part["rows"]) else ""
-        answer.note(f"{what}: {part['path']} ({part['lines']:,} lines{more})", str(part.get("receipt") or ""))
+        answer.note(f"{what}: {part['path']} ({counted(part['lines'], 'line')}{more})", str(part.get("receipt") or ""))
         if part.get("unreadable"):
             answer.note(f"{part['unreadable']:,} of these lines cannot be read.")
         await _link(app, answer, str(part["name"]))

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from mtu_mcp.amounts import counted
 from mtu_mcp.app import App
 from mtu_mcp.capabilities._answers import incomplete
 from mtu_mcp.capabilities._effects import unheeded, unsearched
@@ -131,7 +132,9 @@ async def search(app: App, query: Query) -> Found:
         found = await _first_offered(app, query, notes)
     found.notes[:0] = notes
     if strays := query.filters.strays(source.url for source in found.sources):
-        found.notes.append(f"{strays} of {len(found.sources)} sources lie outside the sites that were asked for.")
+        found.notes.append(
+            f"{strays} of {counted(len(found.sources), 'source')} lie outside the sites that were asked for."
+        )
     found.exchanges = list(current_scope().exchanges[before:])
     return found
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 import anyio.to_thread
 
+from mtu_mcp.amounts import counted
 from mtu_mcp.capabilities._joining import Part, join
 from mtu_mcp.capabilities._series import AT_ONCE
 from mtu_mcp.errors import BadAnswer, Filtered, MtuError, Overloaded, StorageError, Unreachable, UpstreamFailure
@@ -148,7 +149,7 @@ async def _cut(media: Media, folder: Path, limits: Limits) -> list[Piece]:
     try:
         while (piece := await anyio.to_thread.run_sync(next, source, None)) is not None:
             found.append(piece)
-            await current_scope().report(f"cutting the recording: {piece.end / 60:.0f} minutes")
+            await current_scope().report(f"cutting the recording: {counted(round(piece.end / 60), 'minute')}")
     except OSError as error:
         raise StorageError(
             f"There is no room for the pieces of {media.name} ({error.strerror or error}).",
@@ -254,13 +255,8 @@ class _Work:
             )
         if not missing and self.partial:
             await anyio.to_thread.run_sync(self.partial.clear)
-        notes = (
-            [
-                f"The recording was sent in {total} pieces of up to {max(one.piece.seconds for one in self.parts) / 60:.0f} minutes."
-            ]
-            if total > 1
-            else []
-        )
+        longest = counted(round(max((one.piece.seconds for one in self.parts), default=0) / 60), "minute")
+        notes = [f"The recording was sent in {total} pieces of up to {longest}."] if total > 1 else []
         if self.recalled:
             notes.append(f"{self.recalled} of {total} pieces were kept from an earlier call and not asked for again.")
         if missing:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
+from mtu_mcp.amounts import counted
 from mtu_mcp.gateway import Usage
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def table(rows: Sequence[Sequence[str]], prompts: Mapping[str, str]) -> str:
 def receipt(model: str, found: Summary) -> str:
     """The line on what a batch used and costs at the batch price, if a price is known."""
     usage = found.usage
-    parts = [model, f"{usage.input_tokens:,} tokens in, {usage.output_tokens:,} out"]
+    parts = [model, f"{counted(usage.input_tokens, 'token')} in, {usage.output_tokens:,} out"]
     if found.cny is not None and found.basis != "none":
         price = "half an assumed price" if found.basis == "assumed" else "half the list price"
         parts.append(f"about CNY {found.cny:.4f} (batch, {price})")

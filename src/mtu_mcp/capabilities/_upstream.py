@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from mtu_mcp.amounts import counted
 from mtu_mcp.capabilities._params import RESERVED
 from mtu_mcp.errors import BadInput, MtuError, NotOffered, UnknownModel
 from mtu_mcp.gateway import Upload, current_scope
@@ -115,7 +116,9 @@ def further_fields(options: Mapping[str, Any] | None, *own: str) -> dict[str, An
         BadInput: It names a field the tool itself sets, or something that cannot be a field.
     """
     if odd := [name for name in options or () if not (name.isascii() and name.isprintable() and 0 < len(name) <= 100)]:
-        raise BadInput(f"options holds {len(odd)} name(s) that no field has.", advice="Name fields as the API does.")
+        raise BadInput(
+            f"options holds {counted(len(odd), 'name')} that no field has.", advice="Name fields as the API does."
+        )
     taken = sorted({*RESERVED, *own} & set(options or {}))
     if taken:
         raise BadInput(f"options may not set {', '.join(taken)}.", advice="Use the tool's own arguments for these.")

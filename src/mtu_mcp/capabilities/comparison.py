@@ -18,7 +18,7 @@ from mcp.types import CallToolResult, CreateMessageResult
 from pydantic import Field
 
 from mtu_mcp.app import App, current_app
-from mtu_mcp.capabilities._answers import LONGEST_TEXT, Answer, incomplete
+from mtu_mcp.capabilities._answers import LONGEST_TEXT, Answer, cost_of, incomplete, told_sum
 from mtu_mcp.capabilities._asks import ask_model, can_sample, said
 from mtu_mcp.capabilities._effects import unheeded
 from mtu_mcp.capabilities._endpoints import ask
@@ -81,7 +81,7 @@ class _Seat:
         counted = [(exchange, exchange.usage) for exchange in exchanges if exchange.usage is not None]
         if counted:
             self.tokens = sum(use.input_tokens for _, use in counted), sum(use.output_tokens for _, use in counted)
-        costs = [cost.cny for each, use in counted if (cost := app.catalogue.estimate(each.model, use)) is not None]
+        costs = [paid for each in exchanges if (paid := cost_of(app, each)) is not None]
         self.cny = round(sum(costs), 6) if costs else None
 
     def row(self) -> str:
@@ -90,7 +90,7 @@ class _Seat:
         shown = words if len(words) <= SHOWN else words[: SHOWN - 1] + "…"
         time = f"{self.seconds:.1f} s" if self.seconds is not None else "-"
         tokens = f"{self.tokens[0]:,} / {self.tokens[1]:,}" if self.tokens else "-"
-        cost = f"about CNY {self.cny:.4f}" if self.cny is not None else "-"
+        cost = told_sum(self.cny) if self.cny is not None else "-"
         return f"| {self.title} | {shown} | {time} | {tokens} | {cost} |"
 
     def as_dict(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from mcp.server.mcpserver.resolve import ListRoots, Resolve, Sample
 from mcp.types import CallToolResult, CreateMessageResult, ListRootsResult
 from pydantic import Field
 
+from mtu_mcp.amounts import counted
 from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_model, ask_roots, can_sample, folders, said
@@ -239,8 +240,8 @@ async def _hand_over(app: App, answer: Answer, made: ImagesAnswer, title: str, a
             continue
         revised = {"revised_prompt": image.revised_prompt} if image.revised_prompt else {}
         await keep_picture(app, answer, data, title, {**about, **share_of_cost(len(made.images)), **revised})
-        shown += 1
         answer.note(await unlike(about["parameters"], data))
+        shown += 1
     if not shown:
         raise BadAnswer("No picture came back.", advice=_sentence(failures)[:600])
     asked = about["parameters"].get("n")
@@ -252,7 +253,7 @@ def _short(came: int, asked: int, failures: Sequence[str]) -> str:
     if came >= asked:
         return ""
     why = _sentence(failures)
-    return f"{came} of {asked} pictures came{': ' + why if why else '; the gateway says nothing of the others.'}"
+    return f"{came} of {counted(asked, 'picture')} came{': ' + why if why else '; the gateway says nothing of the others.'}"
 
 
 def _sentence(failures: Sequence[str]) -> str:

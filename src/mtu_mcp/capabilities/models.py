@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 from mcp.server.mcpserver.resolve import Resolve
 from mcp.types import CallToolResult
@@ -12,33 +12,34 @@ from pydantic import Field
 from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec, ToolSpec
-from mtu_mcp.errors import NotFound
+from mtu_mcp.catalogue import CAPABILITIES
+from mtu_mcp.errors import BadInput, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
+    from mtu_mcp.catalogue import Capability as Ability
     from mtu_mcp.catalogue import Entry
 
 SHOWN: Final = 100
 """Rows of one answer; gateways list hundreds of models, and a list that long buries the ones that matter."""
 
-Ability = Literal["chat", "omni", "image", "transcribe", "search", "research", "speech", "translate", "embed", "code"]
-
 
 async def list_models(
-    can: Annotated[Ability | None, Field(description="Only models that can do this.")] = None,
+    can: Annotated[str | None, Field(description="Only models that can: chat, omni, image, speech, embed, ...")] = None,
     name: Annotated[str | None, Field(description="Only names that hold this.")] = None,
     *,
     app: Annotated[App, Resolve(current_app)],
 ) -> CallToolResult:
     """List the models this gateway offers now, with what each can do, its limits, price and retirement date."""
+    ability = _ability(can)
     offer = await app.catalogue.offered()
-    entries = await app.catalogue.entries(can)
+    entries = await app.catalogue.entries(ability)
     wanted = [entry for entry in entries if not name or name.casefold() in entry.name.casefold()]
     answer = Answer(app)
     answer.note(offer.note)
-    default = (await app.catalogue.choose(can)).model if can else None
+    default = (await app.catalogue.choose(ability)).model if ability else None
     today = app.catalogue.today()
     answer.say("\n".join(_row(entry, today) for entry in wanted[:SHOWN]) or "No model fits.")
     if len(wanted) > SHOWN:
@@ -47,6 +48,20 @@ async def list_models(
         answer.note(f"Without a model, {default} is used.")
     rows = [_facts(entry) for entry in wanted[:SHOWN]]
     return answer.finish({"models": rows, "total": len(wanted), "live": offer.live, "default": default})
+
+
+def _ability(can: str | None) -> Ability | None:
+    """The ability that is meant.
+
+    Raises:
+        BadInput: There is none of that name.
+    """
+    word = (can or "").strip().casefold().replace("-", "_").replace(" ", "_")
+    if word and word not in CAPABILITIES:
+        raise BadInput(
+            f"No model is described by can={(can or '')[:40]!r}.", advice=f"It takes one of: {', '.join(CAPABILITIES)}."
+        )
+    return cast("Ability | None", word or None)
 
 
 def _row(entry: Entry, today: date) -> str:
@@ -71,6 +86,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "name": entry.name,
         "can": sorted(entry.capabilities),
         "context": entry.context,
+        "max_input": entry.max_input,
         "max_output": entry.max_output,
         "cny_per_1k": _price(entry),
         "retires": entry.retires.isoformat() if entry.retires else None,
@@ -80,8 +96,21 @@ def _facts(entry: Entry) -> dict[str, Any]:
 
 
 def _price(entry: Entry) -> dict[str, float]:
-    """List prices: what is paid for, and CNY per 1,000 tokens of it."""
-    return {line.title: line.cny for line in entry.prices.lines()} if entry.prices else {}
+    """The ordinary lines of a price list: what is paid for, and CNY per 1,000 tokens of it or for the piece."""
+    return {line.title: line.cny for line in entry.prices.lines(whole=False)} if entry.prices else {}
+
+
+def _whole_price(entry: Entry) -> dict[str, float | str]:
+    """All of it: steps by length, shares of the cache, sizes of pictures, and where it was published."""
+    prices = entry.prices
+    if prices is None:
+        return {}
+    told: dict[str, float | str] = {line.title: line.cny for line in prices.lines()}
+    if prices.batch_share is not None:
+        told["share of the price in a batch"] = prices.batch_share
+    if prices.converted:
+        told["converted from"] = prices.converted
+    return told | {"source": prices.source}
 
 
 async def models() -> Content:
@@ -99,13 +128,15 @@ async def model(model: str) -> Content:
     if model not in offer.names:
         near = await app.catalogue.nearest(model)
         raise NotFound(f"This gateway lists no model {model!r}.", advice=f"Nearest: {', '.join(near)}." if near else "")
-    return _json({"live": offer.live, **_facts(app.catalogue.entry(model))})
+    entry = app.catalogue.entry(model)
+    more = {"cny_per_1k": _whole_price(entry), "source": entry.source}
+    return _json({"live": offer.live, **_facts(entry), **{key: value for key, value in more.items() if value}})
 
 
 async def prices() -> Content:
     """Known list prices in CNY per 1,000 tokens; the gateway's own multiplier is not known."""
     entries = await current_app().catalogue.entries()
-    return _json({entry.name: {**_price(entry), "source": entry.prices.source} for entry in entries if entry.prices})
+    return _json({entry.name: _whole_price(entry) for entry in entries if entry.prices})
 
 
 async def _complete_model(typed: str, given: Mapping[str, str]) -> list[str]:

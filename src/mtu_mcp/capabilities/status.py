@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import mtu_mcp
+from mtu_mcp.amounts import counted
 from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec
 from mtu_mcp.errors import MtuError
 
 if TYPE_CHECKING:
+    from mtu_mcp.catalogue import Capability as Ability
     from mtu_mcp.catalogue.catalogue import Offer
     from mtu_mcp.checkup import Finding
 
-ABILITIES = ("chat", "omni", "image", "transcribe", "search", "research", "qwen_search")
+ABILITIES: Final[tuple[Ability, ...]] = (
+    *("chat", "omni", "vision", "image", "image_edit", "image_vary", "transcribe", "timestamps", "diarize"),
+    *("translate_audio", "speech", "search", "research", "qwen_search", "gemini_search", "translate", "code"),
+    *("fill_in", "document", "embed", "moderate"),
+)
+"""What tools need models for, in the order of the tools."""
 
 
 async def status() -> Content:
@@ -26,7 +33,7 @@ async def status() -> Content:
         "gateway": app.settings.base_url,
         "key": "set" if app.settings.api_key else "missing: set MTU_API_KEY",
         "models": len(offer.names) if offer.live else f"unknown: {offer.note}",
-        "defaults": {ability: (await app.catalogue.choose(ability)).model for ability in ABILITIES},
+        "defaults": {ability: await _default(app, ability, offer) for ability in ABILITIES},
         "not_offered": app.missing,
         "output_folder": str(app.library.folder),
         "allowed_folders": [str(folder) for folder in app.settings.allowed_dirs],
@@ -37,11 +44,17 @@ async def status() -> Content:
     return Content(json.dumps(facts, ensure_ascii=False, indent=1), "application/json")
 
 
+async def _default(app: App, ability: Ability, offer: Offer) -> str:
+    """The model a tool takes when nobody names one; and why, where nobody would expect it."""
+    choice = await app.catalogue.choose(ability)
+    return choice.model if choice.expected or not offer.live else f"{choice.model}: {choice.why}"
+
+
 async def _checks(app: App, offer: Offer) -> list[Finding]:
     """What `mtu-mcp doctor` says, without asking the gateway more than its list of models."""
     from mtu_mcp.checkup import Finding, standing
 
-    listed = Finding("models", "ok", f"{len(offer.names)} models are listed.")
+    listed = Finding("models", "ok", f"{counted(len(offer.names), 'model is', 'models are')} listed.")
     return [*await standing(app), listed if offer.live else Finding("models", "bad", offer.note, "Run: mtu-mcp doctor")]
 
 

@@ -17,6 +17,7 @@ from mcp.server.mcpserver.resolve import ListRoots, Resolve
 from mcp.types import CallToolResult, ListRootsResult
 from pydantic import BeforeValidator, Field
 
+from mtu_mcp.amounts import counted
 from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
@@ -169,7 +170,7 @@ async def _keep(app: App, answer: Answer, made: str, title: str, form: str, cues
         answer.say(made[: answer.longest])
         answer.note(f"It could not be saved: {error}")
         return
-    answer.say(f"Saved {saved.path}" + (f" ({cues:,} cues)" if cues else ""))
+    answer.say(f"Saved {saved.path}" + (f" ({counted(cues, 'cue')})" if cues else ""))
     answer.say(made if len(made) <= SHORT else f"{made[:SHORT]} …")
     answer.link(saved)
 

@@ -34,6 +34,7 @@ TOKEN_LINES: Final = tuple(name for name in _TITLES if name.startswith(("input_"
 """Lines that are paid by the token; the others are paid by the piece."""
 PIECE_LINES: Final = tuple(name for name in _TITLES if name not in TOKEN_LINES)
 SHARES: Final = (*_SHARES, "batch_share")
+_OF_PICTURES: Final = ("size", "quality", "usual")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +69,12 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class PicturePrice:
-    """What one picture costs; an empty size or quality stands for each of them."""
+    """What one picture costs; an empty size or quality stands for each of them, `usual` is what nobody asks for."""
 
     cny: float
     size: str = ""
     quality: str = ""
+    usual: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ class Prices:
         tiers = sorted(raw.get("tiers", ()), key=lambda step: step["above"])
         values["tiers"] = tuple(Tier(above=step["above"], **_in_yuan(step, rate, tokens)) for step in tiers)
         values["pictures"] = tuple(
-            PicturePrice(round(each["price"] * rate, 9), each.get("size", ""), each.get("quality", ""))
+            PicturePrice(round(each["price"] * rate, 9), **{name: each[name] for name in _OF_PICTURES if name in each})
             for each in raw.get("pictures", ())
         )
         return cls(**values, converted=converted, source=source)
@@ -154,24 +156,35 @@ class Prices:
         return replace(self, **step.lines()) if step else self
 
     def per_picture(self, size: str = "", quality: str = "") -> float | None:
-        """What one picture costs: the dearest of those that may be meant, since "auto" may become any."""
+        """What one picture costs: the dearest of those that may be meant, since "auto" may become any.
+
+        Where nothing is asked for and the maker says what is then made, it is that.
+        """
+        usual = next((each for each in self.pictures if each.usual), PicturePrice(0.0))
+        size, quality = size or usual.size, quality or usual.quality
         fitting = [each.cny for each in self.pictures if _may_be(each.size, size) and _may_be(each.quality, quality)]
         return max(fitting or [each.cny for each in self.pictures], default=self.picture)
 
-    def lines(self) -> tuple[PriceLine, ...]:
-        """The lines that are published, for a table."""
-        return tuple(self._lines())
+    def lines(self, *, whole: bool = True) -> tuple[PriceLine, ...]:
+        """The lines that are published, for a table.
 
-    def _lines(self) -> Iterator[PriceLine]:
-        for item, title in _TITLES.items():
-            if (value := getattr(self, item)) is not None:
-                yield PriceLine(item, title, value)
+        Args:
+            whole: Whether steps, shares and the single prices of pictures are told too; else only the dearest picture.
+        """
+        known = ((item, getattr(self, item)) for item in _TITLES)
+        found = [PriceLine(item, _TITLES[item], value) for item, value in known if value is not None]
+        if not whole:
+            dearest = max((each.cny for each in self.pictures), default=None)
+            return (*found, *([PriceLine("pictures", "each picture made, at most", dearest)] if dearest else []))
+        return (*found, *self._finer())
+
+    def _finer(self) -> Iterator[PriceLine]:
         for item, title in _SHARES.items():
             if (share := getattr(self, item)) is not None and self.input_text is not None:
                 yield PriceLine(item, title, round(share * self.input_text, 9))
         for each in self.pictures:
-            told = " ".join(filter(None, (each.quality, each.size)))
-            yield PriceLine("pictures", f"each {told} picture made", each.cny)
+            told = " ".join(filter(None, ("each", each.quality, each.size, "picture made")))
+            yield PriceLine("pictures", told, each.cny)
         for tier in self.tiers:
             for item, value in tier.lines().items():
                 yield PriceLine(item, f"{_TITLES[item]}, above {tier.above:,} tokens of input", value)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
 
+from mtu_mcp.amounts import counted
 from mtu_mcp.errors import Rejected
 from mtu_mcp.gateway.exchange import current_scope
 from mtu_mcp.gateway.shapes import mapping, sequence, text, whole
@@ -79,7 +80,7 @@ async def embed(wire: "Wire", request: EmbeddingRequest) -> Embeddings:
 async def _ask(wire: "Wire", request: EmbeddingRequest, encoding: Mapping[str, Any]) -> Embeddings:
     payload = {**encoding, **request.options, "model": request.model, "input": list(request.texts)}
     async with wire.spend(ENDPOINT, request.model, payload) as entry:
-        await current_scope().report(f"embedding {len(request.texts):,} texts")
+        await current_scope().report(f"embedding {counted(len(request.texts), 'text')}")
         async with wire.open(Call(ENDPOINT, request.model, payload, key=entry.idempotency_key)) as body:
             entry.request_id = body.request_id
             raw = mapping(await body.json(_EXPECTED, LIMIT))
@@ -104,9 +105,9 @@ def _vectors(raw: Mapping[str, Any], wanted: int, body: "Body") -> tuple[Vector,
 
 def _vector(raw: object, body: "Body") -> Vector:
     """Read one vector, as numbers or as base64 of little-endian 32-bit floats."""
-    try:
     if isinstance(next(iter(sequence(raw)), None), list):  # llama.cpp without pooling
         raise body.odd("a vector for each token of a text instead of one for the text")
+    try:
         if not isinstance(raw, str):
             vector = array("f", sequence(raw))
         else:

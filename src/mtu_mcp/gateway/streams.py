@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import anyio.to_thread
 
+from mtu_mcp.amounts import counted
 from mtu_mcp.errors import BadAnswer, UpstreamError
 from mtu_mcp.gateway import failures
 from mtu_mcp.gateway.body import Body
@@ -22,8 +23,8 @@ from mtu_mcp.gateway.shapes import loads, mapping
 from mtu_mcp.gateway.usage import Usage
 
 _BIG = 1024 * 1024
-
 _WINDOW = "Try again; if it stays so, send less: some servers end so when a text is longer than the model's window."
+
 
 class Assembler:
     """Puts one answer together from pieces, or takes it whole.
@@ -174,9 +175,9 @@ async def _hear_whole(body: Body, assembler: Assembler) -> None:
     try:
         parsed = await anyio.to_thread.run_sync(loads, data) if len(data) > _BIG else loads(data)
     except ValueError as error:
-        events = decode(data) if data.lstrip().startswith(b"{") else []
         if not data.strip():
             raise BadAnswer("The gateway's answer is empty.", advice=_WINDOW, request_id=body.request_id) from error
+        events = decode(data) if data.lstrip().startswith(b"{") else []
         if len(events) < 2:  # else a stream of bare JSON lines
             raise body.unreadable(data) from error
         for event in events:
@@ -204,10 +205,10 @@ def _judge(body: Body, assembler: Assembler) -> None:
             raise BadAnswer(f"The gateway's answer {why}.", advice=_WINDOW, request_id=body.request_id)
         assembler.cut = "the stream ended without a finish"
     if assembler.lost and not assembler.cut:
-        assembler.cut = f"{assembler.lost} unreadable piece(s) of the stream had to be left out"
+        assembler.cut = f"{counted(assembler.lost, 'unreadable piece')} of the stream had to be left out"
 
 
 def characters(count: int) -> str:
     """A count for progress, in steps so that a report is worth sending: every 20, later every hundredth part."""
     step = max(20, 10 ** max(0, int(math.log10(count or 1)) - 1))
-    return f"{count - count % step:,} characters" if count >= step else f"{count} characters"
+    return counted(count - count % step if count >= step else count, "character")
