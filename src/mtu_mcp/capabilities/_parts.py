@@ -29,6 +29,13 @@ async def audio_part(media: Media) -> Part:
     return {"type": "input_audio", "input_audio": {"data": data, "format": media.kind.extension or "mp3"}}
 
 
+async def bare_audio_part(media: Media) -> Part:
+    """A sound as OpenAI reads it: base64 alone, neither a URL nor a data URI."""
+    encoded = await anyio.to_thread.run_sync(lambda: media.data_uri(mime=False))
+    data = encoded.partition(",")[2]
+    return {"type": "input_audio", "input_audio": {"data": data, "format": media.kind.extension or "mp3"}}
+
+
 async def video_part(media: Media) -> Part:
     """A video file; pictures and sound track are both understood."""
     return {"type": "video_url", "video_url": {"url": await _address(media, mime=False)}}
