@@ -332,3 +332,12 @@ def test_without_its_command_claude_code_s_file_is_changed(home: dict[str, str])
     now = data(file)
     assert now.pop("mcpServers")["mtu"]["type"] == "stdio"
     assert now == {"numStartups": 7, "projects": {"/x": {"mcpServers": {}}}}
+
+
+def test_a_file_that_cannot_be_written_has_a_way_around_it(tmp_path: Path) -> None:
+    """Our promise: one thing to do, and nothing changed; here a file stands where the host's folder should be."""
+    (folder := tmp_path / ".cursor").write_text("mine", encoding="utf-8")
+    with pytest.raises(StorageError, match="cannot be written") as refused:
+        replace_file(folder / "mcp.json", "", "{}")
+    assert "--print" in refused.value.advice
+    assert folder.read_text(encoding="utf-8") == "mine"

@@ -72,7 +72,8 @@ def replace_file(
         _write(target, new, private)
     except OSError as error:
         raise StorageError(
-            f"{path} cannot be written: {error.strerror or error}.", advice="It is as it was."
+            f"{path} cannot be written: {error.strerror or error}.",
+            advice="It is as it was. Make it writable, or write into it by hand what --print shows.",
         ) from error
     return backup
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from mtu_mcp.cli._command import as_typed
 from mtu_mcp.cli._language import gettext as _
 from mtu_mcp.cli._language import told
 
@@ -108,7 +109,7 @@ def _show(findings: Sequence[Finding]) -> None:
         line = Text(lead, style=style) + Text(told(finding.said), style="" if finding.verdict != "skipped" else "dim")
         console.print(line, soft_wrap=True)
         if finding.mend:
-            console.print(Text(" " * width(lead) + f"-> {told(finding.mend)}", style="cyan"), soft_wrap=True)
+            console.print(Text(" " * width(lead) + f"-> {as_typed(told(finding.mend))}", style="cyan"), soft_wrap=True)
     bad = sum(finding.verdict == "bad" for finding in findings)
     warned = sum(finding.verdict == "warn" for finding in findings)
     console.print(_sum(bad, warned), soft_wrap=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mtu_mcp.cli import _claude
+from mtu_mcp.cli._command import as_typed
 from mtu_mcp.cli._entries import KEY, Entry, is_transient, make_entry
 from mtu_mcp.cli._handshake import Greeting, anywhere, greet, minimal
 from mtu_mcp.cli._hostfiles import HOSTS, Host, Surroundings, config_file
@@ -211,7 +212,8 @@ def _try(job: Job) -> int:
             names=_(", ").join(greeting.tools),
         )
     )
-    print(_("Next: {reload} `mtu-mcp doctor` checks key, network and gateway.").format(reload=_(job.host.reload)))
+    said = _("Next: {reload} `mtu-mcp doctor` checks key, network and gateway.").format(reload=_(job.host.reload))
+    print(as_typed(said))
     return 0
 
 
