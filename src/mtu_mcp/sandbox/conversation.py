@@ -131,7 +131,8 @@ def count(talk: Talk) -> str | None:
     if found := re.search(r"count (?:from 1 )?to (\d{1,4})\b|数到(\d{1,4})", question, re.IGNORECASE):
         return ", ".join(str(each) for each in range(1, int(found[1] or found[2]) + 1))
     if re.search(r"how many (?:messages|times|turns|questions)", question, re.IGNORECASE):
-        return f"You have sent {len(talk.told)} messages, this one included; I have answered {len(talk.said)}."
+        told = f"{len(talk.told)} message{'' if len(talk.told) == 1 else 's'}"
+        return f"You have sent {told}, this one included; I have answered {len(talk.said)}."
     found = re.search(
         r"(?:how many|count the) (words|letters|characters)[^:：\"“]*[:：\"“]\s*(.+?)[\"”]?\s*$",
         question,
@@ -164,7 +165,8 @@ def reflect(talk: Talk) -> str:
     """Give the question back, and say plainly what this is."""
     words = len(talk.question.split()) or 0
     parts = [f'You asked: "{_clipped(talk.question)}".' if talk.question else "You asked nothing in words."]
-    parts.append(f"It has {words} word{'' if words == 1 else 's'}; you sent {len(talk.asked)} messages before it.")
+    before = f"{len(talk.asked)} message{'' if len(talk.asked) == 1 else 's'}"
+    parts.append(f"It has {words} word{'' if words == 1 else 's'}; you sent {before} before it.")
     if talk.system:
         parts.append(f'My instructions begin: "{_clipped(talk.system, 80)}"')
     parts.append("I am not a model: I can only repeat, recall, count and calculate.")

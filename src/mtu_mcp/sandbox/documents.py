@@ -132,7 +132,8 @@ def _text(body: Body, reading: Reading) -> str:
     found = best(reading.passages, talk.question)
     if found is None:
         said = next((text for rule in RULES if (text := rule(talk)) is not None), "")
-        nothing = f"The {len(reading.names)} documents hold nothing about that." if reading.names else ""
+        hold = "document holds" if len(reading.names) == 1 else f"{len(reading.names)} documents hold"
+        nothing = f"The {hold} nothing about that." if reading.names else ""
         text = said or f"{nothing} {answer(talk)}".strip()
     else:
         text = f'From {found.document}: "{found.text}"'

@@ -17,6 +17,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from mtu_mcp.amounts import counted
 from mtu_mcp.errors import Refused
 from mtu_mcp.settings import Settings, variable
 
@@ -102,13 +103,13 @@ class Gate:
         """
         if self.running >= self._figures.at_once:
             raise Refused(
-                f"{self.running} calls of yours are running, and {self._figures.at_once} may at once.",
+                f"{counted(self.running, 'call of yours is', 'calls of yours are')} running, and {self._figures.at_once} may at once.",
                 advice=f"Wait for one to end, or ask whoever runs this server to raise {variable('calls_at_once')}.",
             )
         wait = self._calls.take()
         if wait:
             raise Refused(
-                f"You began {self._figures.a_minute} calls within a minute, as many as are allowed.",
+                f"You began {counted(self._figures.a_minute, 'call')} within a minute, as many as are allowed.",
                 advice=f"Try again in {math.ceil(wait)} s, or ask whoever runs this server to raise "
                 f"{variable('calls_a_minute')}.",
             )
