@@ -94,6 +94,24 @@ CALLS: dict[str, Callable[[Gateway], Awaitable[Any]]] = {
         "qwen-omni-turbo", "Hello", modalities=["text", "audio"], audio={"voice": "Chelsie", "format": "wav"}
     ),
     "search": talk("qwen-plus", "tea", enable_search=True),
+    "thoughts": talk("qwen-plus", LONG_EN, enable_thinking=True),
+    "reasoning": talk("deepseek-reasoner", LONG_ZH),
+    "marked": lambda it: it.chat(
+        ChatRequest(
+            "qwen-plus",
+            [
+                {
+                    "role": "user",
+                    "content": [{"type": "text", "text": LONG_EN * 3, "cache_control": {"type": "ephemeral"}}],
+                }
+            ],
+        )
+    ),
+    "long": talk("qwen3-max", LONG_EN * 40),
+    "image by tokens": lambda it: it.generate_images(
+        ImageRequest("gpt-image-1", "a fox", {"size": "1536x1024", "quality": "high"})
+    ),
+    "image by quality": lambda it: it.generate_images(ImageRequest("dall-e-3", "a fox", {"quality": "hd"})),
     "research": talk("jina-deepsearch-v1", "tea"),
     "responses": lambda it: it.respond(ResponsesRequest("gpt-4o", LONG_EN, {"tools": [{"type": "web_search"}]})),
     "image": lambda it: it.generate_images(ImageRequest("dall-e-2", "a fox", {"n": 2, "size": "256x256"})),
@@ -215,3 +233,42 @@ def test_wrong_assumptions_are_named(wrong: dict[str, Any]) -> None:
 
     with pytest.raises(ValueError, match=r"assumed|text"):
         read(wrong)
+
+
+@pytest.mark.parametrize(("tokens_in", "per_million"), [(30_000, 2.5), (40_000, 4), (200_000, 7)])
+def test_the_step_that_a_request_can_reach_is_what_it_may_cost(tokens_in: int, per_million: float) -> None:
+    """Alibaba's price page: all tokens of a request cost what its step costs."""
+    demand = Demand(text_in=tokens_in, max_out=1_000)
+    found = foreseen(FACTS.entry("qwen3-max"), "chat/completions", demand, FACTS.assumed, ceilings=True)
+    assert (found.cny, found.basis) == (pytest.approx((tokens_in + 4 * 1_000) * per_million / 1e6), "list")
+
+
+def test_before_a_call_it_may_think_and_nothing_is_cached() -> None:
+    """Our promise: a cap holds whatever the model does."""
+    entry = FACTS.entry("qwen-plus")
+    plain = foreseen(entry, "chat/completions", Demand(text_in=1_000, max_out=1_000), FACTS.assumed, ceilings=True)
+    marked = Demand(text_in=1_000, max_out=1_000, caches=True)
+    assert plain.cny == pytest.approx(0.0008 + 0.008)
+    kept = foreseen(entry, "chat/completions", marked, FACTS.assumed, ceilings=True)
+    assert kept.cny == pytest.approx(0.001 + 0.008)
+
+
+@pytest.mark.parametrize(
+    ("asked", "dollars"),
+    [({}, 0.04), ({"quality": "hd"}, 0.08), ({"quality": "hd", "size": "1792x1024"}, 0.12), ({"size": "auto"}, 0.08)],
+)
+def test_a_picture_may_cost_what_its_size_and_quality_cost(asked: dict[str, str], dollars: float) -> None:
+    """OpenAI's price list: dall-e-3, by size and quality."""
+    demand = measured({"prompt": "a fox", "n": 1, **asked})
+    found = foreseen(FACTS.entry("dall-e-3"), "images/generations", demand, FACTS.assumed, ceilings=True)
+    assert (found.cny, found.basis) == (pytest.approx(7.5 * dollars), "list")
+
+
+def test_markers_sizes_and_qualities_are_read_from_the_request() -> None:
+    """Alibaba's page on the context cache and OpenAI's API reference: where they stand."""
+    part = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}
+    assert measured({"messages": [{"role": "user", "content": [part]}]}).caches
+    assert not measured({"messages": [{"role": "user", "content": "cache_control"}]}).caches
+    found = measured({"prompt": "a fox", "size": "1024x1024", "quality": "hd"})
+    assert (found.size, found.quality) == ("1024x1024", "hd")
+    assert measured({"prompt": "a fox", "size": 5, "quality": None}).size == ""
