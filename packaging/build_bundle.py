@@ -65,6 +65,8 @@ def contents() -> Mapping[str, bytes]:
         "LICENSE": (ROOT / "LICENSE").read_bytes(),
         "src/desktop.py": (HERE / "claude-desktop" / "desktop.py").read_bytes(),
     }
+    for file in (HERE / "claude-desktop" / "mcpb-resources").glob("*.json"):
+        files[f"mcpb-resources/{file.name}"] = file.read_bytes()
     for file in _package():
         files[f"src/{file.relative_to(PACKAGE.parent).as_posix()}"] = file.read_bytes()
     return dict(sorted(files.items()))

@@ -235,3 +235,29 @@ def test_whatever_a_gateway_answers_is_told_in_chinese(status: int, headers: dic
             told = known.told(sentence)
             assert HAN.search(told), sentence
             assert not ENGLISH.search(re.sub('"[^"]*"', "", told)), told
+
+
+def loaded(*command: str) -> set[str]:
+    """The modules that a command has loaded when it ends."""
+    told = (
+        "import atexit, json, sys\n"
+        "from mtu_mcp.cli import main\n"
+        "atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr))\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", told, *command],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        env=environment(CHINESE),
+        timeout=PATIENCE,
+        check=False,
+    )
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+def test_a_server_loads_no_sentences_whatever_the_locale() -> None:
+    """Our promise: a host waits for the start, and no person reads what a server says."""
+    assert "mtu_mcp.cli._sentences" not in loaded("serve")
+    assert "mtu_mcp.cli._sentences" in loaded("serve", "--help")

@@ -209,6 +209,20 @@ def test_the_bundle_shows_the_tools_that_are_listed_at_first() -> None:
     assert manifest["tools"] == shown
 
 
+def test_the_bundle_is_described_in_chinese_too(packed: dict[str, bytes]) -> None:
+    """MCPB, "Localization": what stays in the manifest is English; a file beside it for each other language."""
+    manifest = json.loads(packed["manifest.json"])
+    where = manifest["localization"]["resources"].replace("${locale}", "zh-CN")
+    chinese = json.loads(packed[where])
+    words = read(ROOT / "tests" / "house" / "chinese.json")
+    assert set(chinese) == {"display_name", "description", "long_description", "author", "keywords", "tools"}
+    assert len(chinese["keywords"]) == len(manifest["keywords"])
+    assert chinese["long_description"].count("\n- ") == manifest["long_description"].count("\n- ")
+    assert chinese["tools"] == [
+        {"name": tool["name"], "description": words[tool["description"]]} for tool in manifest["tools"]
+    ]
+
+
 def test_the_folders_chosen_in_the_form_become_the_setting(tmp_path: Path) -> None:
     """MCPB: each folder is an argument of its own; a placeholder means none was chosen."""
     program = tmp_path / "src" / "desktop.py"
