@@ -1,6 +1,9 @@
 """Sums by finer lines: steps, thoughts, caches, pictures by size, other currencies, and the most before a call."""
 
+import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -234,3 +237,14 @@ def test_a_rate_must_be_one(wrong: object):
     """Our promise: the same."""
     with pytest.raises(ValueError, match="currencies"):
         read({"currencies": wrong})
+
+
+def test_the_example_of_the_readme_is_read():
+    """Our promise: what the README shows works."""
+    page = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    [shown] = [block for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL) if '"assumed"' in block]
+    facts = shipped().changed(read(json.loads(shown)))
+    large = facts.entry("acme-large")
+    assert large.context == 32_000
+    assert yuan(large.prices, Usage(input_tokens=200_000)) == pytest.approx(7.1 * 0.4)
+    assert yuan(facts.entry("acme-ink").prices, Usage(), pieces=Pieces(pictures=1, size="4K")) == pytest.approx(0.6)
