@@ -25,6 +25,7 @@ DROPPED = "seems to drop"
         ({"reasoning_effort": "none"}, ChatAnswer("4", usage=Usage(reasoning_tokens=90)), "drop reasoning_effort"),
         ({"thinking_budget": 100}, ChatAnswer("4", usage=Usage(reasoning_tokens=5_000)), "5,000 tokens although"),
         ({"n": 3}, ChatAnswer("4"), "3 answers were asked for and 1 came"),
+        ({"n": 2}, ChatAnswer("4", finish="length", cut="stopped at the token limit"), "2 answers were asked for"),
     ],
 )
 def test_what_an_answer_shows_to_be_dropped_is_said(options: dict[str, Any], answer: ChatAnswer, words: str) -> None:

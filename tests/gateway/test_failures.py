@@ -120,6 +120,8 @@ CASES = [
     (400, '{"object":"error","message":"At most 0 image(s) may be provided in one prompt.","code":400}', Rejected),
     (422, openai("messages[0]: unknown variant `image_url`, expected `text`", "invalid_request_error"), Rejected),
     (400, openai("Invalid content type. image_url is only supported by certain models."), Rejected),
+    # Hugging Face, transformers serve with one model
+    (400, "{\"detail\":\"Server is pinned to 'tiny'; requested 'gpt-5.1'\"}", UnknownModel),
     # llama.cpp, its server's paths
     (404, openai("File Not Found", "not_found_error", 404), NotOffered),
     (503, openai("Loading model", "unavailable_error", 503), UpstreamFailure),

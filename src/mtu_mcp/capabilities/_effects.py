@@ -25,7 +25,7 @@ def unheeded(options: Mapping[str, Any], reply: ChatAnswer) -> list[str]:
         options: The fields of the request.
         reply: What came of it.
     """
-    if reply.cut or not reply.text.strip():
+    if (reply.cut and reply.finish != "length") or not reply.text.strip():
         return []
     return list(filter(None, (_thoughts(options, reply), _budget(options, reply), _count(options, reply))))
 

@@ -69,7 +69,7 @@ _QUOTA_WORDS: Final = re.compile(
 )
 _NO_MODEL_WORDS: Final = re.compile(
     r"model\b.{0,120}?(does not exist|do not exist|not exist|not found|is not supported by any|no access to)"
-    r"|no available channel|可用渠道不存在|无可用渠道|模型不存在|invalid model name|unknown model|no such model",
+    r"|no available channel|可用渠道不存在|无可用渠道|模型不存在|invalid model name|unknown model|no such model|^server is pinned to",
     re.IGNORECASE | re.DOTALL,
 )
 _LACKING_WORDS: Final = re.compile(
