@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import anyio
@@ -21,6 +23,7 @@ from mtu_mcp.capabilities._jobs import cancelled, refreshed, row, tell
 from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec, ToolSpec
 from mtu_mcp.errors import MtuError, NotFound
 from mtu_mcp.gateway import current_scope
+from mtu_mcp.receipts import current_receipt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,8 +59,22 @@ async def get_job(
     if found.active:
         answer.note("It goes on; ask again with wait.")
     elif found.delivered is None:
-        await app.records.jobs.change(found.id, expect=(found.state,), delivered=time.time())
+        await _given(app, found)
     return answer.finish()
+
+
+async def _given(app: App, job: Job) -> None:
+    """Note that a result was given: now, or once the answer has left where that can be told."""
+    receipt, tasks, context = current_receipt(), app.tasks, copy_context()
+
+    async def note() -> None:
+        with suppress(MtuError):
+            await app.records.jobs.change(job.id, expect=(job.state,), delivered=time.time())
+
+    if receipt is None or tasks is None:
+        await note()
+    else:
+        receipt.once_left(lambda: context.run(tasks.start_soon, note) and None)
 
 
 async def _find(app: App, job_id: str) -> Job:

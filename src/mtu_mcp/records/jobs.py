@@ -160,15 +160,15 @@ class Jobs:
         rows = await self._database.read(lambda it: it.execute(query, (self._owner, limit)).fetchall())
         return [self._job(row) for row in rows]
 
-    async def same(self, fingerprint: str, since: float) -> Job | None:
+    async def same(self, fingerprint: str, since: float, *, besides: str = "") -> Job | None:
         """The latest job that asks the same and can still answer it: one that goes on, or one that ended well after
-        `since` and whose result nobody was given.
+        `since` and whose result nobody was given; never the job `besides`, which is the asker's own.
         """
         query = (
-            f"SELECT {_COLUMNS} FROM jobs WHERE owner = ? AND fingerprint = ? AND (state IN ('queued', 'running')"  # noqa: S608 - constants
+            f"SELECT {_COLUMNS} FROM jobs WHERE owner = ? AND fingerprint = ? AND id <> ? AND (state IN ('queued', 'running')"  # noqa: S608 - constants
             " OR (state = 'done' AND delivered IS NULL AND updated >= ?)) ORDER BY created DESC LIMIT 1"
         )
-        values = (self._owner, fingerprint, since)
+        values = (self._owner, fingerprint, besides, since)
         row = await self._database.read(lambda it: it.execute(query, values).fetchone())
         return self._job(row) if row else None
 

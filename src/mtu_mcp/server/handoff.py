@@ -6,7 +6,8 @@ leaves (the work is stopped, what had arrived is kept) and when the same is aske
 that is answered in time writes nothing down. What runs and asks the same is found in memory; the database is asked for
 answers that nobody was given and for work of other servers on the same file.
 
-An answer counts as delivered when the call it belongs to went on to be answered without having been cancelled.
+An answer counts as delivered when the call it belongs to went on to be answered without having been cancelled, and,
+over HTTP, its response left before the client went. One that comes in while nobody waits any more is kept.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from contextvars import copy_context
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,11 +29,13 @@ from mtu_mcp.app import App, UnderWay
 from mtu_mcp.capabilities._handed import KIND, lose_the_dead, plain, restored, stored
 from mtu_mcp.errors import MtuError
 from mtu_mcp.gateway import current_scope
+from mtu_mcp.receipts import current_receipt
 from mtu_mcp.server.edge import failed, hide_key
 from mtu_mcp.server.work import Work, noted
 
 if TYPE_CHECKING:
     from mtu_mcp.gateway import Scope
+    from mtu_mcp.receipts import Receipt
     from mtu_mcp.records import Job
 
     Body = Callable[..., Awaitable[CallToolResult]]
@@ -41,6 +46,13 @@ REUSED_SECONDS: Final = 86_400.0
 """How old an answer that nobody was given may be when it is given to one who asks the same."""
 NEWS_SECONDS: Final = 5.0
 """Seconds between two notes of a job's progress in the database."""
+GRACE: Final = 0.2
+"""Seconds in which an answer that is under way may still end when nobody waits for it; a cancel is to close it in 0.5."""
+SAVING: Final = 10.0
+"""Seconds that writing down what is paid for may take."""
+LOOK: Final = 0.02
+IN_TIME: Final = 0.5
+"""Seconds before a caller's time is over when waiting for another server's work ends."""
 GONE: Final = "The caller stopped it, or its host no longer waited."
 BY_JOB: Final = "It was stopped with get_job."
 
@@ -98,8 +110,8 @@ class Calls:
         finally:
             with anyio.CancelScope(shield=True):
                 await self._settle(work)
-            self._forget(work)
             work.ended.set()
+            self._let_go(work)
 
     def _forget(self, work: Work) -> None:
         if self._works.get(work.key) is work:
@@ -108,6 +120,8 @@ class Calls:
     async def _wait(self, work: Work, scope: Scope) -> CallToolResult:
         """Wait for the answer, or until it is time to hand off."""
         work.waiting += 1
+        work.held += 1
+        receipt = None
         try:
             with anyio.CancelScope(deadline=scope.until):
                 await work.ended.wait()
@@ -116,16 +130,22 @@ class Calls:
                     return _still_running(job, work)
                 await work.ended.wait()
             answer = self._answer(work)
-        except BaseException:
-            self._leave(work)
+            if (receipt := current_receipt()) is None:
+                await self._given(work)
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                self._leave(work)
             raise
         finally:
             work.waiting -= 1
             work.leave(scope)
+            if receipt is None:
+                self._let_go(work)
+            else:
+                self._await_receipt(work, receipt)
         return answer
 
     def _answer(self, work: Work) -> CallToolResult:
-        work.delivered = True
         if work.failure is not None:
             raise work.failure
         if work.result is None:
@@ -133,15 +153,63 @@ class Calls:
             return failed(f"The call was stopped. {work.why}{kept}")
         return work.result
 
-    def _leave(self, work: Work) -> None:
-        """A caller was cancelled: without any other, the work is stopped, or its answer kept."""
-        if work.delivered or work.waiting > 1 or work.job is not None:
+    def _await_receipt(self, work: Work, receipt: Receipt) -> None:
+        """Hold on to the work until its answer has left, or has not."""
+        context, tasks = copy_context(), self._app.tasks  # whoever notices may be nobody's task
+
+        async def given() -> None:
+            await self._given(work)
+            self._let_go(work)
+
+        if tasks is not None:
+            receipt.once_left(lambda: context.run(tasks.start_soon, given) and None)
+            receipt.otherwise(lambda: context.run(self._let_go, work))
+
+    def _let_go(self, work: Work) -> None:
+        """One less holds on to the work. The last one leaves it to whoever asks the same again, if nobody was given it."""
+        work.held -= 1
+        if work.held:
             return
-        if not work.ended.is_set():
+        if work.result is None or work.given or self._app.tasks is None:
             self._forget(work)
-            work.cancel(GONE)
-        elif work.result is not None and self._app.tasks is not None:
-            self._app.tasks.start_soon(self._settle, work)
+        else:
+            self._app.tasks.start_soon(self._keep, work)
+
+    async def _keep(self, work: Work) -> None:
+        work.held += 1  # found by whoever asks again before it is written down
+        await self._settle(work)
+        work.held -= 1
+        if not work.held:
+            self._forget(work)
+
+    def _leave(self, work: Work) -> None:
+        """A caller was cancelled; without any other, the work is stopped."""
+        if not (work.ended.is_set() or work.waiting > 1 or work.owed or self._app.tasks is None):
+            self._app.tasks.start_soon(self._wind_down, work)
+
+    async def _wind_down(self, work: Work) -> None:
+        """Stop work that nobody waits for, unless its answer is as good as here: what is paid for is not thrown away.
+
+        The gateway gets `GRACE` to say its last words. When it has said them, what is left is to write them down, and
+        only the next question to the gateway is not asked any more.
+        """
+        began = anyio.current_time()
+        while not (work.ended.is_set() or work.waiting):
+            over = anyio.current_time() - began
+            if not work.scope.exchanges or over > (GRACE if work.spending else SAVING):
+                self._forget(work)
+                work.cancel(GONE)
+                return
+            with anyio.move_on_after(LOOK):
+                await work.ended.wait()
+
+    async def _given(self, work: Work) -> None:
+        """Note that the answer was given, where it is kept."""
+        work.given += 1
+        job = work.earlier or work.job
+        if job is not None and work.given >= work.owed:
+            with suppress(MtuError):
+                await self._app.records.jobs.change(job.id, expect=("done",), delivered=time.time())
 
     async def _hand_off(self, work: Work) -> Job | None:
         """Give the work a job, unless it has just ended or nothing can be written down; then it is waited for."""
@@ -198,14 +266,11 @@ class Calls:
 
     async def _write(self, work: Work) -> None:
         jobs = self._app.records.jobs
-        if work.earlier is not None and (work.waiting or work.delivered):
-            await jobs.change(work.earlier.id, expect=(work.earlier.state,), delivered=time.time())
         if work.job is None and not _worth_keeping(work):
             return
         if work.job is None:
             work.job = await jobs.create(KIND, work.title, work.request, fingerprint=work.key)
-        delivered = time.time() if work.waiting and work.waiting >= work.owed and not work.stopped else None
-        await jobs.change(work.job.id, cost=work.cost(), delivered=delivered, **_outcome(work))
+        await jobs.change(work.job.id, cost=work.cost(), **_outcome(work))
 
     async def _earlier(self, work: Work) -> CallToolResult | None:
         """The answer to the same call that nobody was given, or word of the server that is at it."""
@@ -216,10 +281,14 @@ class Calls:
             if not self._looked:
                 await lose_the_dead(self._app)
                 self._looked = True
-            found = await records.jobs.same(work.key, time.time() - REUSED_SECONDS)
+            async with (
+                work.lock
+            ):  # under load the call may be handed off before it gets here; its own job is not another's
+                own = work.job.id if work.job else ""
+                found = await records.jobs.same(work.key, time.time() - REUSED_SECONDS, besides=own)
+            elsewhere = found is not None and found.active
             if found is not None and found.active:
-                await lose_the_dead(self._app)
-                found = await records.jobs.same(work.key, time.time() - REUSED_SECONDS)
+                found = await self._elsewhere(found, work)
         except MtuError:
             return None
         if found is None:
@@ -230,7 +299,23 @@ class Calls:
         work.earlier = found
         at = time.strftime("%H:%M", time.localtime(found.created))
         note = f"This is the answer to the same call of {at} ({found.id}), which nobody had been given; it was not paid for again."
+        if elsewhere:
+            note = f"Another server was at the same call ({found.id}); this is its answer, paid for once."
         return noted(restored(found), note)
+
+    async def _elsewhere(self, found: Job, work: Work) -> Job | None:
+        """Wait for another server's work while the caller has time; None when nothing came of it."""
+        jobs, pause = self._app.records.jobs, 0.05
+        while True:
+            await lose_the_dead(self._app)
+            job = await jobs.load(found.id)
+            left = work.scope.until - anyio.current_time() - IN_TIME
+            if job is None or not job.active:
+                return job if job is not None and job.state == "done" else None
+            if left <= 0:
+                return job
+            await anyio.sleep(min(pause, left))
+            pause = min(pause * 1.5, 2.0)
 
 
 def _key(scope: Scope, values: dict[str, Any]) -> str:
@@ -245,7 +330,7 @@ def _worth_keeping(work: Work) -> bool:
         return bool(work.parts())
     if work.result is None or work.result.is_error or not work.reusable:
         return False
-    return not work.waiting and not work.delivered
+    return not work.waiting and not work.given
 
 
 def _outcome(work: Work) -> dict[str, Any]:

@@ -94,10 +94,11 @@ def _behind_a_door(
     from starlette.middleware import Middleware
 
     from mtu_mcp.server.door import Door, parts_of
+    from mtu_mcp.server.receipts import Receipts
     from mtu_mcp.server.uploads import Listening, tickets_for, upload_routes
 
     settings = server.app.settings
-    around = [Middleware(Door, settings, guard, *parts_of(settings))]
+    around = [Middleware(Receipts), Middleware(Door, settings, guard, *parts_of(settings))]
     if (tickets := tickets_for(server.app, host)) is not None:
         routes = [*routes, *upload_routes(server.app, tickets, guard)]
         around = [Middleware(Listening, tickets), *around]

@@ -32,7 +32,8 @@ class Work:
         scope: What it spends.
         waiting: How many wait for it here.
         owed: How many were told to come back for the answer.
-        delivered: Whether somebody was given the answer.
+        held: How many keep it where equal calls find it: the work itself, those who wait, answers on their way.
+        given: How many were given the answer.
         reusable: Whether the answer may be given to somebody who asks the same later.
         told: What it last said of its progress.
         why: Why it was stopped.
@@ -53,7 +54,8 @@ class Work:
     listeners: dict[int, Listener] = field(default_factory=dict[int, "Listener"])
     waiting: int = 0
     owed: int = 0
-    delivered: bool = False
+    held: int = 1
+    given: int = 0
     reusable: bool = True
     told: str = ""
     why: str = "The server ended while it ran."
@@ -66,6 +68,11 @@ class Work:
     def stopped(self) -> bool:
         """Whether it ended without an answer and without a failure."""
         return self.result is None and self.failure is None
+
+    @property
+    def spending(self) -> bool:
+        """Whether the gateway is at something for it now."""
+        return any(one.state == "running" for one in self.scope.exchanges)
 
     def hear(self, scope: Scope) -> None:
         """Let a caller hear the progress from now on."""

@@ -1,0 +1,44 @@
+"""Whether answers over HTTP left, as the server that sends them sees it; what is done about it is in `mtu_mcp.receipts`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from mtu_mcp.receipts import KEY, Receipt
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+OLDER: Final = "/messages"
+"""Requests of the older pair are answered on another one's stream; when that breaks, the session ends and its calls do."""
+
+
+class Receipts:
+    """An ASGI application that gives each request of the one inside a receipt."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and say in the end whether it was answered."""
+        if scope["type"] != "http" or scope["path"].startswith(OLDER):
+            await self._app(scope, receive, send)
+            return
+        receipt = Receipt()
+        gone = False
+
+        async def hear() -> Message:
+            nonlocal gone
+            message = await receive()
+            gone = gone or message["type"] == "http.disconnect"
+            return message
+
+        async def tell(message: Message) -> None:
+            await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                receipt.settle(left=not gone)
+
+        try:
+            await self._app({**scope, KEY: receipt}, hear, tell)
+        finally:
+            receipt.settle(left=False)
