@@ -56,6 +56,35 @@ async def test_one_sound_is_listened_to(environ: Environ, gateway: Sandbox, fold
     assert part["input_audio"]["data"].startswith("data:;base64,")
 
 
+async def test_openais_audio_models_get_a_sound_as_base64_alone(
+    environ: Environ, gateway: Sandbox, folder: Path
+) -> None:
+    """OpenAI API reference, input_audio: base64 without a data: prefix, WAV or MP3, and no address."""
+    (folder / "voice.wav").write_bytes(sound(2.0, "Ship it on Friday"))
+    address = gateway.desk.shelve(sound(2.0, "By address"), "audio/wav", "wav")
+    given = {"model": "gpt-audio", "conversation": "heard"}
+    async with connect(MEMORY, environ) as client:
+        said = await answered(client, "understand", question="What is said?", media=["voice.wav"], **given)
+        assert "Ship it on Friday" in said
+        said = await answered(client, "understand", question="What is said?", media=[address], model="gpt-audio")
+        assert "By address" in said
+        await answered(client, "understand", question="And before?", **given)
+    for part in (body["messages"][0]["content"][0] for body in bodies(gateway)):
+        assert part["input_audio"]["format"] == "wav"
+        assert part["input_audio"]["data"].startswith("UklGR")  # "RIFF" in base64
+
+
+async def test_frames_go_as_pictures_to_models_that_know_no_frames(
+    environ: Environ, gateway: Sandbox, folder: Path
+) -> None:
+    """Model Studio alone has a part for frames; our promise: others are told what the pictures are."""
+    async with connect(MEMORY, environ) as client:
+        media = ["red.png", "blue.png"]
+        await answered(client, "understand", question="What moves?", media=media, frames=True, model="gpt-4o")
+    kinds = [part["type"] for part in messages(gateway)[0]["content"]]
+    assert kinds == ["image_url", "image_url", "text", "text"]
+
+
 async def test_one_video_is_watched(environ: Environ, gateway: Sandbox, folder: Path) -> None:
     """Model Studio: video_url."""
     async with connect(MEMORY, environ) as client:

@@ -6,9 +6,8 @@ from contextlib import ExitStack
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from connections import MEMORY, connect
 from mtu_mcp.gateway import Operation, all_operations
-from mtu_mcp.sandbox import Options, Sandbox
+from mtu_mcp.sandbox import Options
 from mtu_mcp.sandbox.refusals import DIALECTS
 
 pytest.register_assert_rewrite("server.rows")
@@ -22,10 +21,10 @@ from server.rows.failures import (  # noqa: E402 - its assertions are rewritten 
     try_key,
     try_model,
 )
-from server.rows.host import Host  # noqa: E402
+from server.rows.host import KEY, Host, hosted  # noqa: E402
 from server.rows.operations import AT_NEW_API, Pretender, arguments_for  # noqa: E402
 
-KEYS = {"": "sk-test-key-0123456789", "key": "sk-wrong", "quota": "sk-broke"}
+KEYS = {"": KEY, "key": "sk-wrong", "quota": "sk-broke"}
 each_dialect = pytest.mark.parametrize("dialect", DIALECTS)
 each_wrong_key = pytest.mark.parametrize("wrong", ["key", "quota"])
 each_way = pytest.mark.parametrize("way", WAYS)
@@ -44,20 +43,10 @@ def hosts(portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory) -> I
     with ExitStack() as stack:
         found: dict[tuple[str, str], Host] = {}
         for dialect in DIALECTS:
-            gateway = stack.enter_context(Sandbox(Options(dialect=dialect, assistants=True)))
             for wrong, given in KEYS.items():
                 folder = tmp_path_factory.mktemp(f"{dialect}{wrong}")
-                environ = {
-                    "MTU_BASE_URL": gateway.base_url,
-                    "MTU_API_KEY": given,
-                    "MTU_OUTPUT_DIR": str(folder / "made"),
-                    "MTU_DATABASE_URL": str(folder / "mtu.db"),
-                    "MTU_ALLOWED_DIRS": str(folder),
-                    "MTU_TOOLSETS": "all",
-                    "MTU_MAX_RETRIES": "0",
-                }
-                client = stack.enter_context(portal.wrap_async_context_manager(connect(MEMORY, environ)))
-                found[dialect, wrong] = Host(client, gateway, folder, dialect, environ)
+                options = Options(dialect=dialect, assistants=True)
+                found[dialect, wrong] = stack.enter_context(hosted(portal, options, folder, given))
         yield found
 
 

@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from connections import MEMORY, connect
 from mtu_mcp.gateway import all_operations
-from mtu_mcp.sandbox import Options, Sandbox
+from mtu_mcp.sandbox import Options
 from mtu_mcp.sandbox.refusals import DIALECTS
 
 pytest.register_assert_rewrite("server.rows")
-from server.rows.host import CASES, ONCE, Case, Host  # noqa: E402 - its assertions are rewritten too
-from server.rows.operations import GIVES, try_operation  # noqa: E402
+from server.rows.host import CASES, ONCE, Case, Host, hosted  # noqa: E402 - its assertions are rewritten too
+from server.rows.operations import GIVES, require_lacking, try_operation  # noqa: E402
 
 PAGES: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "house" / "pages.json").read_text("utf-8"))
 for _module in ("news", "api", "media", "qwen", "documents", "omni", "concepts"):
     import_module(f"server.rows.{_module}")
+REMOVED = ("assistants", "threads")
 TRIED: dict[Case, list[str]] = {}
 for _page, _case in CASES.items():
     TRIED.setdefault(_case, []).append(_page)
@@ -36,23 +36,21 @@ def portal() -> Iterator[BlockingPortal]:
 
 @pytest.fixture(scope="module")
 def hosts(portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Host]]:
+    """A host for each dialect; what OpenAI removed is served, where such gateways may."""
     with ExitStack() as stack:
-        found: dict[str, Host] = {}
-        for dialect in DIALECTS:
-            folder = tmp_path_factory.mktemp(dialect)
-            gateway = stack.enter_context(Sandbox(Options(dialect=dialect, assistants=True)))
-            environ = {
-                "MTU_BASE_URL": gateway.base_url,
-                "MTU_API_KEY": "sk-test-key-0123456789",
-                "MTU_OUTPUT_DIR": str(folder / "made"),
-                "MTU_DATABASE_URL": str(folder / "mtu.db"),
-                "MTU_ALLOWED_DIRS": str(folder),
-                "MTU_TOOLSETS": "all",
-                "MTU_MAX_RETRIES": "0",
-            }
-            client = stack.enter_context(portal.wrap_async_context_manager(connect(MEMORY, environ)))
-            found[dialect] = Host(client, gateway, folder, dialect, environ)
-        yield found
+        yield {
+            dialect: stack.enter_context(
+                hosted(portal, Options(dialect=dialect, assistants=True), tmp_path_factory.mktemp(dialect))
+            )
+            for dialect in DIALECTS
+        }
+
+
+@pytest.fixture(scope="module")
+def bare(portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """A host whose gateway serves nothing that OpenAI removed."""
+    with hosted(portal, Options(), tmp_path_factory.mktemp("bare")) as host:
+        yield host
 
 
 @pytest.mark.parametrize(
@@ -80,6 +78,13 @@ def test_an_operation_gives_what_its_page_describes(
     host = hosts[dialect]
     host.begin()
     portal.call(try_operation, host, name)
+
+
+@pytest.mark.parametrize("name", [name for name, one in all_operations().items() if one.path.startswith(REMOVED)])
+def test_what_openai_removed_is_told_with_what_takes_its_place(name: str, bare: Host, portal: BlockingPortal) -> None:
+    """OpenAI, deprecations: the Assistants API ended on 2026-08-26, its files in 2024; gateways answer 404 since."""
+    bare.begin()
+    portal.call(require_lacking, bare, all_operations()[name])
 
 
 def test_no_page_is_forgotten() -> None:

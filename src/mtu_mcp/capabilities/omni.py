@@ -180,7 +180,10 @@ async def _parts(
             f"A video can be given as {limits.frames_min} to {limits.frames_max} frames; there are {len(opened)}."
         )
     if plain:  # only Qwen-Omni has a part for frames
-        return [*[await _part(media, bare=bare) for media in opened], text_part("(They are frames of one video, in order.)")]
+        return [
+            *[await _part(media, bare=bare) for media in opened],
+            text_part("(They are frames of one video, in order.)"),
+        ]
     return [await frames_part(opened)]
 
 

@@ -22,6 +22,7 @@ from mtu_mcp.sandbox.conversation import Talk, answer, decline, read_talk, text_
 from mtu_mcp.sandbox.corpus import search, write_up
 from mtu_mcp.sandbox.desk import SIGNATURE, Desk, desk_of, entry_of
 from mtu_mcp.sandbox.drafts import Draft, Usage, compact
+from mtu_mcp.sandbox.ears import hear
 from mtu_mcp.sandbox.gemini import painted, searched, wants_search
 from mtu_mcp.sandbox.instances import make_instance
 from mtu_mcp.sandbox.programs import continue_code
@@ -94,7 +95,7 @@ def _shorten(body: Body, draft: Draft) -> Draft:
 
 
 def _look(desk: Desk, messages: list[Body], model: Model) -> tuple[list[str], int]:
-    """Sentences about the pictures of the last user message, and the tokens of all pictures."""
+    """Sentences about the pictures and sounds of the last user message, and the tokens of all of them."""
     words: list[str] = []
     tokens = 0
     last = max((place for place, message in enumerate(messages) if message["role"] == "user"), default=-1)
@@ -102,7 +103,11 @@ def _look(desk: Desk, messages: list[Body], model: Model) -> tuple[list[str], in
         parts: list[Body] = message["content"] if isinstance(message.get("content"), list) else []
         for index, part in enumerate(parts):
             path = f"messages[{place}].content[{index}]"
-            if part["type"] in {"input_audio", "file"}:
+            if part["type"] == "input_audio" and "hears" in model.traits:
+                heard, length = hear(part["input_audio"], path)
+                tokens += length
+                words += [heard] if place == last else []
+            elif part["type"] in {"input_audio", "file"}:
                 raise Refusal(400, f"Invalid content type. {part['type']} is not supported by this model.", param=path)
             if part["type"] == "image_url":
                 picture = measure_picture(open_url(desk, part["image_url"]["url"], path), path)

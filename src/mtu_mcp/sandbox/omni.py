@@ -106,10 +106,11 @@ def _measure_audio(desk: Desk, part: Body, path: str, generation: Generation, to
         raise parameter_error("The audio format is illegal and cannot be opened.", path)
     check_seconds("audio", sound.seconds, generation.audio_seconds)
     tokens["audio"] += count_sound(sound.seconds, generation.rates.audio_in)
-    return _sound_words(sound)
+    return sound_words(sound)
 
 
-def _sound_words(sound: Sound) -> str:
+def sound_words(sound: Sound) -> str:
+    """Say what a sound is, and its words where they are known."""
     words = f"a {sound.kind} sound of {sound.seconds:.2f} seconds"
     if sound.rate:
         words += f", {sound.rate} Hz, {sound.channels} channel{'s' if sound.channels != 1 else ''}"

@@ -17,7 +17,7 @@ class Model:
 
     Sizes are in tokens. Traits: "thinks" (may be asked to), "always-thinks", "stream-only", "searches" (chat with
     web_search_options), "no-temperature" (reasoning models of OpenAI), "open" (open weights), "paints" (a picture in
-    the text), "documents" (reads files and long texts).
+    the text), "documents" (reads files and long texts), "hears" (sound in a chat).
     """
 
     id: str
@@ -106,6 +106,7 @@ KNOWN: tuple[Model, ...] = (
     *_models("acme/embed", "acme", "openai", "embed", (2_048, 0)),
     *_models("omni-moderation-latest omni-moderation-2024-09-26", "openai", "openai", "moderate", (0, 0)),
     *_models("text-moderation-latest text-moderation-stable", "openai", "openai", "moderate", (0, 0)),
+    *_models("gpt-audio", "openai", "openai", "chat", (128_000, 16_384), "hears"),
     *_models("mistral-large-3", "mistralai", "openai", "chat", (262_144, 16_384)),
     *_models("acme/tiny:free", "acme", "openai", "chat", (8_192, 2_048)),
 )

@@ -5,18 +5,21 @@ journal empty. What a case has used is written down, so that it can be held agai
 """
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from anyio.from_thread import BlockingPortal
 from mcp import Client
 from mcp.types import CallToolResult, TextResourceContents
 
 from capabilities.material import BROKE
-from connections import text_of
-from mtu_mcp.sandbox import Sandbox
+from connections import MEMORY, connect, text_of
+from mtu_mcp.sandbox import Options, Sandbox
 
+KEY = "sk-test-key-0123456789"
 LONGEST_REFUSAL = 420
 """Characters: a sentence on what happened, one on what to do."""
 
@@ -146,3 +149,20 @@ def serves(*pages: str, under: str = "", once: bool = False) -> Callable[[Case],
         return case
 
     return remember
+
+
+@contextmanager
+def hosted(portal: BlockingPortal, options: Options, folder: Path, key: str = KEY) -> Generator[Host]:
+    """Run a gateway and connect a host to a server that lists every tool, in the portal's loop."""
+    with Sandbox(options) as gateway:
+        environ = {
+            "MTU_BASE_URL": gateway.base_url,
+            "MTU_API_KEY": key,
+            "MTU_OUTPUT_DIR": str(folder / "made"),
+            "MTU_DATABASE_URL": str(folder / "mtu.db"),
+            "MTU_ALLOWED_DIRS": str(folder),
+            "MTU_TOOLSETS": "all",
+            "MTU_MAX_RETRIES": "0",
+        }
+        with portal.wrap_async_context_manager(connect(MEMORY, environ)) as client:
+            yield Host(client, gateway, folder, options.dialect, environ)

@@ -134,7 +134,7 @@ async def try_operation(host: Host, name: str) -> None:
     """Call an operation with what its page describes, and hold the answer against what the page promises."""
     operation = all_operations()[name]
     if host.relay and name not in AT_NEW_API:
-        await _lacking(host, operation)
+        await require_lacking(host, operation)
         return
     bench = Bench(host.client, host.folder, purpose=host.purpose)
     arguments = await RECIPES[name](bench)
@@ -179,7 +179,7 @@ def _require_object(kind: str, found: dict[str, Any], said: str) -> None:
         assert set(found) >= FIELDS[kind], FIELDS[kind] - set(found)
 
 
-async def _lacking(host: Host, operation: Operation) -> None:
+async def require_lacking(host: Host, operation: Operation) -> None:
     """A gateway that only relays has no such route, and the answer is one sentence that names it."""
     arguments = await RECIPES[operation.name](Pretender(host))
     said = await host.lacking(operation.path, "call_operation", name=operation.name, arguments=arguments, confirm=True)
