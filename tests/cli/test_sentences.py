@@ -32,8 +32,18 @@ RAISING = [
     )
 ]
 """Files whose errors reach a terminal, through the doctor or the start of a command."""
-OTHERS = [SOURCES / "gateway" / "wire.py", SOURCES / "gateway" / "body.py", SOURCES / "records" / "ledger.py"]
-"""Files of which only some errors do."""
+OTHERS = [
+    SOURCES / name
+    for name in (
+        "gateway/wire.py",
+        "gateway/body.py",
+        "records/ledger.py",
+        "capabilities/_approval.py",
+        "capabilities/_attachments.py",
+        "capabilities/operations.py",
+    )
+]
+"""Files of which only some errors do, or questions."""
 NOT_WORDS = {
     "\\d of \\d",
     "bold red",
@@ -70,6 +80,8 @@ PARTS = {
 }
 """Put together in the code; the test of what a gateway answers tries the whole."""
 WHOLES = {
+    "{name} with {model} may cost up to about CNY {cny}. You want to be asked above CNY {limit}. Go on?",
+    "{name} with {model} may cost up to about CNY {cny}, at an assumed price. You want to be asked above CNY {limit}. Go on?",
     "{number} days",
     "{number} hours",
     "{number} minutes",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self, TextIO
 
 from mtu_mcp.cli._language import gettext as _
+from mtu_mcp.cli._language import told
 
 if TYPE_CHECKING:
     from mcp.client import ClientRequestContext
@@ -58,7 +59,7 @@ class Consent:
         if not agreed and self.read is None:
             self.unasked.append(params.message)
         elif not agreed and self.read is not None:
-            self.write(f"\r\033[K{params.message} {_('[y/N]')} ")
+            self.write(f"\r\033[K{told(params.message)} {_('[y/N]')} ")
             said = await anyio.to_thread.run_sync(self.read, abandon_on_cancel=True)
             agreed = said.strip().casefold() in _YES
             if not said.endswith("\n"):

@@ -35,7 +35,9 @@ class Formatter(argparse.HelpFormatter):
         """Add a paragraph."""
         super().add_text(text and gettext(text))
 
-    def _format_usage(self, usage: str | None, actions: Iterable[Any], groups: Iterable[Any], prefix: str | None) -> str:
+    def _format_usage(
+        self, usage: str | None, actions: Iterable[Any], groups: Iterable[Any], prefix: str | None
+    ) -> str:
         from mtu_mcp.columns import width
 
         first, *others = super()._format_usage(usage, actions, groups, prefix).splitlines(keepends=True)

@@ -14,7 +14,7 @@ from mtu_mcp.cli._consent import Consent
 from mtu_mcp.cli._console import decoded
 from mtu_mcp.cli._hosts import naming, shell
 from mtu_mcp.cli._language import gettext as _
-from mtu_mcp.cli._language import told
+from mtu_mcp.cli._language import joined, told
 from mtu_mcp.cli.serve import environment, settings_from
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         found = anyio.run(call_tool, settings, arguments.tool, given, consent)
     for question in consent.unasked:
         said = _("Nobody could be asked, for standard input is no terminal. --yes would allow it.")
-        print(f"mtu-mcp call: {question} {said}", file=sys.stderr)
+        print(f"mtu-mcp call: {joined(told(question), said)}", file=sys.stderr)
     if isinstance(found, ValueError):
         print(f"mtu-mcp call: {told(str(found))}", file=sys.stderr)
         return 2
