@@ -45,7 +45,9 @@ async def test_a_number_that_is_no_count_spoils_neither_receipt_nor_ledger(envir
         return httpx.Response(200, json={"choices": [{"message": message, "finish_reason": "stop"}], "usage": usage})
 
     server = Server([{"id": "odd"}], boast)
-    assert (await said(environ, server, "chat", prompt="hi", model="odd")).endswith("[odd · 5 tokens in, 0 out · price not known]")
+    assert (await said(environ, server, "chat", prompt="hi", model="odd")).endswith(
+        "[odd · 5 tokens in, 0 out · price not known]"
+    )
     report = await said({**environ, "MTU_TOOLSETS": "all"}, server, "usage_report")
     assert "1 call" in report
 

@@ -1,11 +1,10 @@
 """From what a gateway answered, or how the way to it broke, to the error tree.
 
 Codes decide before the status does, because gateways disagree about statuses: New API answers 500 to a missing field
-and 503 to an unknown model, DashScope 400 to an overdue account, and everybody can put an error under 200. The
-tables below are the whole knowledge; `_meaning` reads them from the most certain to the least.
+and 503 to an unknown model, DashScope 400 to an overdue account, and everybody can put an error under 200. What they
+say is in `phrases`; `_meaning` reads it from the most certain to the least.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -24,80 +23,10 @@ from mtu_mcp.errors import (
     UpstreamError,
     UpstreamFailure,
 )
+from mtu_mcp.gateway import phrases
 from mtu_mcp.gateway.complaints import Complaint, page_title, read_complaint
 from mtu_mcp.gateway.connections import Way, broken, no_connection
 from mtu_mcp.gateway.shapes import loads, number, shortened
-
-_FILTERED: Final = re.compile(
-    r"content[_ ]?(filter|policy)|data_?inspection|sensitive_words|prompt_blocked|moderation_blocked"
-    r"|responsible_?ai|content_violation|image_generation_user_error_safety"
-)
-# Where a relay keeps the words and loses the code: LiteLLM, Model Studio behind it, Azure, OpenAI.
-_FILTERED_WORDS: Final = re.compile(
-    r"inappropriate content|ContentPolicyViolation|content (management|safety|usage) polic|safety system|内容安全",
-    re.IGNORECASE,
-)
-_QUOTA: Final = re.compile(
-    r"insufficient_(user_)?(quota|balance|credit)|arrearage|pre_consume_token_quota_failed|billing_|quota_exceeded"
-    r"|quota_exhausted|balance_not_enough|out_of_credits|payment_required|account_overdue"
-    r"|budget_?exceeded|exceeded_?budget"
-)
-_NO_MODEL: Final = re.compile(
-    r"model_?not_?(found|exist|supported)|get_channel_failed|no_available_key|invalid_model|unknown_model"
-)
-_BUSY: Final = re.compile(r"rate_?limit|limit_requests|limit_burst|throttl|too_many_requests|overloaded|server_busy")
-_KEY: Final = re.compile(
-    r"invalid_?api_?key|authentication|unauthorized|invalid_token|token_expired|invalid_iam"
-    # LiteLLM: a key that is not its master key, where it has no database of keys, and what such a database says.
-    r"|no_db_connection|token_not_found|expired_key|auth_error"
-)
-_LACKING: Final = re.compile(r"api_not_implemented|not_implemented|unsupported_endpoint|invalid_url")
-_INVALID: Final = re.compile(
-    r"invalid_request|invalid_?parameter|bad_request|context_length|unsupported_(parameter|value)|missing_required"
-    r"|unknown_parameter|above_max|below_min|validation|convert_request_failed|param_override"
-)
-_KEY_WORDS: Final = re.compile(
-    r"api[ _-]?key (is )?(not valid|invalid|incorrect|wrong)|(invalid|incorrect|wrong) api[ _-]?key"
-    # New API and One API, often under 200: not signed in, no or a bad token, a token that ended, a user shut out.
-    r"|not (logged|signed) in|(log|sign) ?in required|no access[ _-]?token|access[ _-]?token (is )?invalid"
-    r"|未登录|未提供 ?(access token|令牌)|无权进行此操作|无效的? ?(令牌|access token)|access token 无效"
-    r"|令牌(已过期|状态不可用|无效)|用户已被封禁",
-    re.IGNORECASE,
-)
-_QUOTA_WORDS: Final = re.compile(
-    r"额度(已?用尽|不足)|余额不足|insufficient (user )?(quota|balance|credits?)", re.IGNORECASE
-)
-_NO_MODEL_WORDS: Final = re.compile(
-    r"model\b.{0,120}?(does not exist|do not exist|not exist|not found|is not supported by any|no access to)"
-    r"|no available channel|可用渠道不存在|无可用渠道|模型不存在|invalid model name|unknown model|no such model|^server is pinned to",
-    re.IGNORECASE | re.DOTALL,
-)
-_LACKING_WORDS: Final = re.compile(
-    r"^invalid url|not implemented|^not found\.?$|^404|page not found|cannot (post|get) |no route|unknown (path|url|endpoint)"
-    r"|unknown request url|^resource not found|method not allowed|^no static resource",
-    re.IGNORECASE,
-)
-# llama.cpp's words for a path it does not have, in its own capitals: a file that is missing is told otherwise.
-_NO_PATH: Final = "File Not Found"
-# LiteLLM's, where nobody set up what is behind the path.
-_UNSET_WORDS: Final = re.compile(r"files_settings is not set|custom_llm_provider.{0,3} must be set", re.IGNORECASE)
-# A model that takes text alone, in the words of llama.cpp, vLLM, OpenAI, DeepSeek and OpenRouter.
-_TEXT_ONLY_WORDS: Final = re.compile(
-    r"\b(image|audio|video)( input|_url)?s? (is|are) (not|only) supported|input_audio is not supported"
-    r"|does(n't| not) support (image|audio|video|vision|multimodal)|not a multimodal model"
-    r"|at most 0 (image|audio|video)|unknown variant `?(image_url|input_audio|video_url)"
-    r"|no endpoints found that support (image|audio|video)",
-    re.IGNORECASE,
-)
-_TOO_LONG_WORDS: Final = re.compile(
-    r"context[ _]?(size|length|window)|exceed_context|contextwindow|maximum context|prompt is too long", re.IGNORECASE
-)
-_INVALID_WORDS: Final = re.compile(
-    r"\bis required\b|\bare required\b|\bis invalid$|^invalid |must (be|contain) |^\d+ validation errors?\b",
-    re.IGNORECASE,
-)
-_MESSAGE: Final = re.compile(r'"(?:message|detail|msg)"\s*:\s*"((?:[^"\\]|\\.){1,2000})')
-
 
 _ADVICE: Final[Mapping[type[UpstreamError], str]] = {
     NotAuthorized: "Check MTU_API_KEY in the host's configuration.",
@@ -236,7 +165,7 @@ def _from_body(body: bytes) -> Complaint:
 
 def _cut_off(text: str) -> Complaint | None:
     """The sentence in an error that is too long to be read whole, such as a list of all that a request could have been."""
-    found = _MESSAGE.search(text[:16_384]) if text.startswith("{") else None
+    found = phrases.MESSAGE.search(text[:16_384]) if text.startswith("{") else None
     if found is None:
         return None
     words = found.group(1)
@@ -271,7 +200,7 @@ def _remedy(asked: Asked, complaint: Complaint, status: int | None) -> str:
         return "It is too large: send a smaller file, or less text."
     if _text_only(asked, words):
         return "Ask a model that takes pictures, sound or video, or give this one text alone."
-    if _TOO_LONG_WORDS.search(f"{complaint.code} {complaint.kind} {words}"):
+    if phrases.TOO_LONG_WORDS.search(f"{complaint.code} {complaint.kind} {words}"):
         return "Send less text, or ask a model with a larger window."
     return _ADVICE[Rejected]
 
@@ -279,33 +208,33 @@ def _remedy(asked: Asked, complaint: Complaint, status: int | None) -> str:
 def _meaning(asked: Asked, complaint: Complaint, status: int | None, wait: float | None) -> type[UpstreamError]:
     labels = f"{complaint.code} {complaint.kind}".lower().replace("-", "_").replace(".", "_")
     words = complaint.message[:2000].strip()
-    for pattern, kind in ((_FILTERED, Filtered), (_QUOTA, QuotaExhausted)):
+    for pattern, kind in ((phrases.FILTERED, Filtered), (phrases.QUOTA, QuotaExhausted)):
         if pattern.search(labels):
             return kind
-    if status in (None, 400, 403, 422) and _FILTERED_WORDS.search(words):
+    if status in (None, 400, 403, 422) and phrases.FILTERED_WORDS.search(words):
         return Filtered
-    if status in (None, 401, 403) and _QUOTA_WORDS.search(words):
+    if status in (None, 401, 403) and phrases.QUOTA_WORDS.search(words):
         return QuotaExhausted
-    if status not in (401, 403, 429) and (_NO_MODEL.search(labels) or _NO_MODEL_WORDS.search(words)):
+    if status not in (401, 403, 429) and (phrases.NO_MODEL.search(labels) or phrases.NO_MODEL_WORDS.search(words)):
         return UnknownModel
-    if status in (405, 501) or (status != 429 and _LACKING.search(labels)):
+    if status in (405, 501) or (status != 429 and phrases.LACKING.search(labels)):
         return NotOffered
-    if status not in (401, 403, 429) and _UNSET_WORDS.search(words):
+    if status not in (401, 403, 429) and phrases.UNSET_WORDS.search(words):
         return NotOffered
     if status in (None, 400, 404, 422, 500) and _text_only(asked, words):
         return Rejected
-    if _BUSY.search(labels) and status not in (401, 402, 403):
+    if phrases.BUSY.search(labels) and status not in (401, 402, 403):
         return Overloaded
-    if status in (None, 400, 401, 403) and (_KEY.search(labels) or _KEY_WORDS.search(words)):
+    if status in (None, 400, 401, 403) and (phrases.KEY.search(labels) or phrases.KEY_WORDS.search(words)):
         return NotAuthorized
     if status is None:
-        return Rejected if _INVALID.search(labels) or _INVALID_WORDS.search(words) else UpstreamFailure
+        return Rejected if phrases.INVALID.search(labels) or phrases.INVALID_WORDS.search(words) else UpstreamFailure
     return _by_status(asked, complaint, status, labels, words, wait)
 
 
 def _text_only(asked: Asked, words: str) -> bool:
     """Whether a model was given what it cannot see or hear."""
-    return asked.endpoint in ("chat/completions", "responses") and bool(_TEXT_ONLY_WORDS.search(words))
+    return asked.endpoint in ("chat/completions", "responses") and bool(phrases.TEXT_ONLY_WORDS.search(words))
 
 
 def _by_status(
@@ -315,8 +244,8 @@ def _by_status(
     if status in fixed:
         return fixed[status]
     if status == 404:
-        no_path = words == _NO_PATH and not (asked.path or asked.endpoint).startswith("files/")
-        if complaint.page or not complaint or no_path or _LACKING_WORDS.search(words):
+        no_path = words == phrases.NO_PATH and not (asked.path or asked.endpoint).startswith("files/")
+        if complaint.page or not complaint or no_path or phrases.LACKING_WORDS.search(words):
             return NotOffered
         return UnknownModel if asked.endpoint.startswith("models/") else Rejected
     if 400 <= status < 500:
@@ -324,9 +253,9 @@ def _by_status(
     if status < 500:
         return BadAnswer
     if status == 500 and not complaint.page:
-        if _LACKING_WORDS.search(words):
+        if phrases.LACKING_WORDS.search(words):
             return NotOffered
-        if _INVALID.search(labels) or _INVALID_WORDS.search(words):
+        if phrases.INVALID.search(labels) or phrases.INVALID_WORDS.search(words):
             return Rejected
     return Overloaded if status == 529 or (status == 503 and wait is not None) else UpstreamFailure
 
@@ -358,7 +287,7 @@ def _message(kind: type[UpstreamError], asked: Asked, complaint: Complaint, stat
 def _says_no_more(complaint: Complaint) -> bool:
     """Whether the words of a missing endpoint say only that it is missing."""
     words = complaint.message.strip()
-    return not words or words == _NO_PATH or bool(_LACKING_WORDS.search(words))
+    return not words or words == phrases.NO_PATH or bool(phrases.LACKING_WORDS.search(words))
 
 
 def _redirected(asked: Asked, status: int, location: str) -> UpstreamError:
