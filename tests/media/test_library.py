@@ -2,6 +2,7 @@ import errno
 import json
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 import anyio
 import pytest
@@ -214,3 +215,17 @@ async def test_things_json_does_not_know_are_written_as_text(library):
         b"1", title="\ud800", extension="txt", about={"when": NOON, "path": library.folder, "x": "\ud800"}
     )
     assert library.find(saved.name).about["path"] == str(library.folder)
+
+
+async def test_what_a_killed_process_left_half_written_is_cleared_away(tmp_path: Path) -> None:
+    """Our promise: kill -9 leaves no rubbish for ever; what another process is writing now is younger and stays."""
+    old, young, own = (tmp_path / name for name in (f".{'a' * 24}.part", f".{'b' * 24}.json.part", ".notes.part"))
+    for path in (old, young, own):
+        path.write_bytes(b"half")
+    library = Library(tmp_path, clock=lambda: young.stat().st_mtime + 60)
+    os.utime(old, (1.0, 1.0))
+    os.utime(own, (1.0, 1.0))
+    await library.save(b"x", title="x", extension="txt", about={})
+    assert not old.exists()
+    assert young.exists()
+    assert own.exists()

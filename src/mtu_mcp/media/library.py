@@ -11,6 +11,7 @@ import re
 import stat
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,9 @@ CALLERS: Final = "callers"
 _TRIES: Final = 10_000
 _SIDECAR: Final = ".json"
 _SIDECAR_BYTES: Final = 1 << 20
+_HALF: Final = re.compile(r"\.[0-9a-f]{24}(\.json)?\.part")
+_ABANDONED: Final = 3600.0
+"""Seconds after its last byte when a half-written file is nobody's any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ class Library:
         self._create = create
         self._changed = changed
         self._owner = ""
+        self._swept = set[Path]()
 
     def for_owner(self, owner: str) -> "Library":
         """The part of the output folder that is one caller's; all of it when `owner` is empty.
@@ -193,6 +198,7 @@ class Library:
         beside = hidden.with_suffix(".json.part")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            self._sweep()
             if isinstance(data, bytes):
                 writing.write_whole(hidden, data, self._create)
             writing.write_whole(beside, _sidecar_text(content), self._create)
@@ -206,6 +212,16 @@ class Library:
         path = self.folder / name
         size = len(data) if isinstance(data, bytes) else path.stat().st_size
         return Saved(name, path, _uri(name), self._kind(name), size, created, content)
+
+    def _sweep(self) -> None:
+        """Remove what processes that were killed left half-written, once; another process's own is younger."""
+        if self.folder in self._swept:
+            return
+        self._swept.add(self.folder)
+        with suppress(OSError), os.scandir(self.folder) as listing:
+            for entry in listing:
+                if _HALF.fullmatch(entry.name) and entry.stat().st_mtime < self._clock() - _ABANDONED:
+                    _discard(Path(entry.path))
 
     def _publish(self, hidden: Path, beside: Path, stem: str, extension: str) -> str:
         for attempt in range(1, _TRIES):
