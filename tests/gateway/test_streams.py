@@ -55,7 +55,7 @@ EXPECTED = {
     "cut-after-text": cut("half an ans", ENDED),
     "cut-inside-a-chunk": cut("half", ENDED),
     "cut-before-text": Expected(error=BadAnswer, words="ended before it began"),
-    "garbled-line": cut("one three", "1 unreadable piece(s) of the stream had to be left out", "stop"),
+    "garbled-line": cut("one three", "1 unreadable piece of the stream had to be left out", "stop"),
     "keep-alive-as-data": answer("fine"),
     "error-before-text": Expected(error=Overloaded, words="The server is overloaded"),
     "error-after-text": cut("so far", "the gateway sent an error in the stream: upstream died"),
