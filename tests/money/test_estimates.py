@@ -21,9 +21,10 @@ from mtu_mcp.gateway import (
     SpeechRequest,
     TranscriptionRequest,
     Upload,
+    Usage,
 )
 from mtu_mcp.gateway.demands import Demand, measured, tokens
-from mtu_mcp.money.estimates import bound, foreseen, settled
+from mtu_mcp.money.estimates import batched, bound, foreseen, settled
 from mtu_mcp.sandbox import Sandbox
 from mtu_mcp.settings import Settings
 
@@ -272,3 +273,10 @@ def test_markers_sizes_and_qualities_are_read_from_the_request() -> None:
     found = measured({"prompt": "a fox", "size": "1024x1024", "quality": "hd"})
     assert (found.size, found.quality) == ("1024x1024", "hd")
     assert measured({"prompt": "a fox", "size": 5, "quality": None}).size == ""
+
+
+def test_a_line_of_a_batch_has_no_discount_of_the_cache() -> None:
+    """Alibaba's page on the context cache: "the batch interface cannot have the discount of the cache"."""
+    hit = Usage(input_tokens=10_000, cached_tokens=10_000)
+    found = batched(FACTS.entry("qwen-plus"), "chat/completions", hit, FACTS.assumed, ceilings=True)
+    assert found.cny == pytest.approx(0.5 * 10_000 * 0.8 / 1e6)

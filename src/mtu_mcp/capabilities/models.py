@@ -68,6 +68,8 @@ def _row(entry: Entry, today: date) -> str:
     facts = _facts(entry)
     if entry.retired(today):
         facts["retired by its maker"] = facts.pop("retires")
+    if "cny_per_1k" in facts:
+        facts["CNY for 1,000 tokens or the piece:"] = facts.pop("cny_per_1k")
     parts = [f"{key.replace('_', ' ')} {_words(value)}" for key, value in facts.items() if key != "name"]
     return f"- {entry.name}" + (f": {'; '.join(parts)}" if parts else "")
 

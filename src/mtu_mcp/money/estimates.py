@@ -89,7 +89,8 @@ def foreseen(entry: Entry, endpoint: str, demand: Demand, assumed: Assumed, *, c
 
 def batched(entry: Entry, endpoint: str, usage: Usage, assumed: Assumed, *, ceilings: bool) -> Charge:
     """What a line of a batch cost, by what was counted; `endpoint` is the line's."""
-    return _by_line(finished(entry, endpoint, usage, assumed, ceilings=ceilings), entry)
+    uncached = replace(usage, cached_tokens=0)  # caches and batches do not go together (`catalogue.costs`)
+    return _by_line(finished(entry, endpoint, uncached, assumed, ceilings=ceilings), entry)
 
 
 def finished(entry: Entry, endpoint: str, usage: Usage, assumed: Assumed, *, ceilings: bool) -> Charge:
