@@ -269,7 +269,7 @@ RECIPES: dict[str, Callable[[Bench], Awaitable[Arguments]]] = {
     "modify_thread": one("thread_id", Bench.thread, **LABELS),
     "delete_thread": one("thread_id", Bench.thread),
     "create_message": one("thread_id", Bench.thread, role="user", content="Hello"),
-    "list_messages": one("thread_id", Bench.thread, order="asc"),
+    "list_messages": one("thread_id", lambda bench: bench.thread(messages=CHAT), order="asc"),
     "get_message": Bench.message,
     "modify_message": with_more(Bench.message, **LABELS),
     "delete_message": Bench.message,

@@ -18,7 +18,9 @@ pytest.register_assert_rewrite("server.rows")
 from server.rows.host import CASES, ONCE, Case, Host, hosted  # noqa: E402 - its assertions are rewritten too
 from server.rows.operations import GIVES, require_lacking, try_operation  # noqa: E402
 
-PAGES: list[dict[str, Any]] = json.loads((Path(__file__).parents[1] / "house" / "pages.json").read_text("utf-8"))
+PAGES: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parents[1] / "house" / "pages.json").read_text(encoding="utf-8")
+)
 for _module in ("news", "api", "media", "qwen", "documents", "omni", "concepts"):
     import_module(f"server.rows.{_module}")
 REMOVED = ("assistants", "threads")

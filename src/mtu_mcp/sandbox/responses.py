@@ -21,7 +21,7 @@ from mtu_mcp.sandbox.instances import check_strict, make_instance
 from mtu_mcp.sandbox.refusals import Refusal
 from mtu_mcp.sandbox.replies import json_reply, stream_reply
 from mtu_mcp.sandbox.responses_events import events
-from mtu_mcp.sandbox.responses_fields import SEARCH_TOOLS, TABLE
+from mtu_mcp.sandbox.responses_fields import SEARCH_TOOLS, TABLE, UNOFFERED
 from mtu_mcp.sandbox.roster import Model
 from mtu_mcp.sandbox.stored_responses import keep
 from mtu_mcp.sandbox.tokens import FLASH, count_image, count_text
@@ -67,6 +67,7 @@ def _check(body: Body, model: Model) -> None:
         if name in body:
             msg = f"'{name}' is not offered (embedded gateway)."
             raise Refusal(400, msg, param=name, code="unsupported_parameter")
+    _check_tools(body.get("tools", []))
     if "no-temperature" in model.traits:
         for name in ("temperature", "top_p"):
             if body.get(name, 1) != 1:
@@ -81,6 +82,13 @@ def _check(body: Body, model: Model) -> None:
     wanted: Body = body.get("text", {}).get("format", {})
     if wanted.get("type") == "json_schema" and wanted.get("strict"):
         check_strict(wanted["schema"], wanted["name"])
+
+
+def _check_tools(tools: list[Body]) -> None:
+    for place, tool in enumerate(tools):
+        if tool["type"] in UNOFFERED:
+            msg = f"The tool '{tool['type']}' is not offered (embedded gateway)."
+            raise Refusal(400, msg, param=f"tools[{place}].type", code="unsupported_parameter")
 
 
 def read_input(desk: Desk, body: Body) -> Input:

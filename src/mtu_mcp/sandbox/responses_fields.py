@@ -67,11 +67,29 @@ _SEARCH: Table = {
     "external_web_access": boolean(),
 }
 _PREVIEW: Table = {key: rule for key, rule in _SEARCH.items() if key in {"search_context_size", "user_location"}}
-_TOOLS: Mapping[str, Table] = {
+_TOOLS: dict[str, Table] = {
     "function": {**FUNCTION, "parameters": mapping(anything())},
     **{name: _PREVIEW if "preview" in name else _SEARCH for name in SEARCH_TOOLS},
     "custom": {"name": string(1, 64).required(), "description": string(), "format": mapping(anything())},
 }
+UNOFFERED: Mapping[str, tuple[str, ...]] = {
+    "file_search": ("vector_store_ids", "max_num_results", "ranking_options", "filters"),
+    "code_interpreter": ("container",),
+    "image_generation": (
+        *("model", "size", "quality", "output_format", "output_compression", "background", "moderation"),
+        *("partial_images", "input_fidelity", "input_image_mask", "action"),
+    ),
+    "mcp": (
+        *("server_label", "server_url", "connector_id", "server_description", "authorization", "headers"),
+        *("allowed_tools", "require_approval", "defer_loading"),
+    ),
+    "computer_use_preview": ("display_width", "display_height", "environment"),
+    "local_shell": (),
+    "shell": ("environment",),
+    "apply_patch": (),
+}
+"""Tools of the API that nothing here can run, with their fields."""
+_TOOLS.update((name, dict.fromkeys(fields, anything())) for name, fields in UNOFFERED.items())
 _CHOICES: Mapping[str, Table] = {
     "function": {"name": string(1).required()},
     "custom": {"name": string(1).required()},

@@ -246,3 +246,13 @@ async def using_tools(host: Host) -> None:
         "create_response", model="gpt-4o", input="What is the weather in Paris?", tools=[tool]
     )
     assert answered["output"][0]["type"] == "function_call"
+    for tool in (
+        {"type": "code_interpreter", "container": {"type": "auto"}},
+        {"type": "file_search", "vector_store_ids": ["vs_1"]},
+        {"type": "mcp", "server_label": "docs", "server_url": "https://mcp.example.com", "require_approval": "never"},
+        {"type": "image_generation", "size": "1024x1024"},
+    ):
+        arguments = {"model": "gpt-4o", "input": "Hi", "tools": [tool]}
+        said = await host.refused("call_operation", name="create_response", arguments=arguments)
+        assert f"The tool '{tool['type']}' is not offered" in said
+        assert host.sent("/responses")["tools"] == [tool]

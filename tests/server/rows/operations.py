@@ -118,6 +118,21 @@ GIVES: Final[Mapping[str, str]] = {
     "list_run_steps": "list",
     "get_run_step": "step",
 }
+LISTS: Final[Mapping[str, tuple[str, str]]] = {
+    "list_chat_messages": ("", "id role content"),
+    "list_input_items": ("", "id type role content"),
+    "create_embedding": ("embedding", "index embedding"),
+    "list_models": ("model", "id created owned_by"),
+    "list_fine_tuning_events": ("fine_tuning.job.event", "id created_at level message type"),
+    "list_fine_tuning_checkpoints": (
+        "fine_tuning.job.checkpoint",
+        "id created_at fine_tuned_model_checkpoint fine_tuning_job_id metrics step_number",
+    ),
+    "list_messages": ("thread.message", "id created_at thread_id role content"),
+    "list_message_files": ("thread.message.file", "id created_at message_id"),
+    "list_run_steps": ("thread.run.step", "id created_at run_id type status step_details"),
+}
+"""What lists hold that are never empty here: the field `object` of each, and fields it has."""
 AT_NEW_API: Final = frozenset(
     (
         *("create_chat_completion", "create_response", "create_completion", "create_embedding", "create_moderation"),
@@ -151,6 +166,8 @@ async def try_operation(host: Host, name: str) -> None:
     assert arrived == set(arguments) - set(operation.placeholders), "nothing is lost on the way and nothing added"
     told: dict[str, Any] = result.structured_content or {}
     _require_object(GIVES[name], told.get("result") or {}, said)
+    if name in LISTS:
+        _require_items(*LISTS[name], told["result"]["data"])
 
 
 def _fits(operation: Operation, path: str) -> bool:
@@ -177,6 +194,13 @@ def _require_object(kind: str, found: dict[str, Any], said: str) -> None:
     else:
         assert found["object"] == OBJECTS[kind]
         assert set(found) >= FIELDS[kind], FIELDS[kind] - set(found)
+
+
+def _require_items(kind: str, fields: str, items: list[dict[str, Any]]) -> None:
+    assert items
+    for item in items:
+        assert item.get("object", "") == kind
+        assert set(fields.split()) <= set(item), set(fields.split()) - set(item)
 
 
 async def require_lacking(host: Host, operation: Operation) -> None:
