@@ -33,17 +33,18 @@ RAISING = [
 ]
 """Files whose errors reach a terminal, through the doctor or the start of a command."""
 OTHERS = [
-    SOURCES / name
-    for name in (
-        "gateway/wire.py",
-        "gateway/body.py",
-        "records/ledger.py",
-        "capabilities/_approval.py",
-        "capabilities/_attachments.py",
-        "capabilities/operations.py",
-    )
+    *sorted((SOURCES / "gateway").glob("*.py")),
+    *(
+        SOURCES / name
+        for name in (
+            "records/ledger.py",
+            "capabilities/_approval.py",
+            "capabilities/_attachments.py",
+            "capabilities/operations.py",
+        )
+    ),
 ]
-"""Files of which only some errors do, or questions."""
+"""Files of which only some errors do, or questions, or words of what goes on."""
 NOT_WORDS = {
     "\\d of \\d",
     "bold red",
@@ -83,6 +84,8 @@ WHOLES = {
     "{name} with {model} may cost up to about CNY {cny}. You want to be asked above CNY {limit}. Go on?",
     "{name} with {model} may cost up to about CNY {cny}, at an assumed price. You want to be asked above CNY {limit}. Go on?",
     "{number} days",
+    "{number} characters",
+    "1 character",
     "{number} hours",
     "{number} minutes",
     "The gateway's certificate is not trusted ({detail}).",

@@ -21,13 +21,15 @@ from rich.style import Style
 from rich.text import Text
 
 from mtu_mcp.cli._language import gettext as _
+from mtu_mcp.cli._language import told
+from mtu_mcp.columns import cut
 
 if TYPE_CHECKING:
     from mcp.shared.dispatcher import ProgressFnT
 
 WORDS_SHOWN: Final = 600
 LONGEST: Final = 60
-"""Characters of what a call says of itself."""
+"""Columns for what a call says of itself."""
 PIXELS: Final = (44, 44)
 """Width and height of a picture on the screen; two pixels stand in one character."""
 
@@ -90,7 +92,7 @@ class Screen:
             part = ""
             if total and not re.search(r"\d of \d", message or ""):
                 part = " " + _("({done} of {total})").format(done=f"{progress:g}", total=f"{total:g}")
-            self._steps.update(self._whole, call=f"{message or ''}"[:LONGEST] + part)
+            self._steps.update(self._whole, call=cut(told(message or ""), LONGEST) + part)
 
         return report
 

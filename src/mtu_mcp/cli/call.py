@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -16,6 +17,7 @@ from mtu_mcp.cli._hosts import naming, shell
 from mtu_mcp.cli._language import gettext as _
 from mtu_mcp.cli._language import joined, told
 from mtu_mcp.cli.serve import environment, settings_from
+from mtu_mcp.columns import cut
 
 if TYPE_CHECKING:
     from mcp.types import CallToolResult, Tool
@@ -103,7 +105,8 @@ def _values(tool: Tool, given: Mapping[str, Sequence[str]]) -> dict[str, Any]:
 async def _progress(progress: float, total: float | None, message: str | None) -> None:
     del progress, total
     if sys.stderr.isatty():
-        print(f"\r\033[K{(message or '')[:100]}", end="", file=sys.stderr, flush=True)
+        room = shutil.get_terminal_size().columns - 1  # a line that is broken could not be taken back
+        print(f"\r\033[K{cut(told(message or ''), room)}", end="", file=sys.stderr, flush=True)
 
 
 def _show(result: CallToolResult, as_json: bool) -> int:
