@@ -8,12 +8,10 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlencode
 
 from mtu_mcp.errors import BadAnswer, MtuError, Unreachable, UpstreamError, UpstreamFailure
-from mtu_mcp.gateway.body import Body
 from mtu_mcp.gateway.exchange import current_scope
-from mtu_mcp.gateway.files import checked
+from mtu_mcp.gateway.paging import page_call, path_of, read_one, read_page
 from mtu_mcp.gateway.shapes import mapping, sequence, shortened, text, whole
 from mtu_mcp.gateway.wire import Call
 
@@ -128,44 +126,25 @@ async def _created(wire: "Wire", request: BatchRequest, entry: "Exchange") -> Ba
     await current_scope().report("handing in the batch")
     async with wire.open(Call(ENDPOINT, request.model, payload=payload, key=entry.idempotency_key)) as body:
         entry.request_id = body.request_id
-        return await _one(body)
+        return await read_one(body, _EXPECTED, _batch)
 
 
 async def retrieve(wire: "Wire", batch_id: str) -> Batch:
     """Ask after a batch."""
-    async with wire.open(Call(ENDPOINT, path=_path(batch_id))) as body:
-        return await _one(body)
+    async with wire.open(Call(ENDPOINT, path=path_of(ENDPOINT, batch_id))) as body:
+        return await read_one(body, _EXPECTED, _batch)
 
 
 async def list_page(wire: "Wire", *, after: str = "", limit: int = 0) -> BatchPage:
     """List batches, the latest first, a page at a time."""
-    asked = {"after": after and checked(after), "limit": limit or ""}
-    query = urlencode({name: value for name, value in asked.items() if value})
-    async with wire.open(Call(ENDPOINT, path=f"{ENDPOINT}?{query}" if query else "")) as body:
-        raw = mapping(await body.json(_EXPECTED))
-        if "data" not in raw:
-            raise body.odd("an object without a list of batches")
-        found = tuple(batch for item in sequence(raw["data"]) if (batch := _batch(item)))
-        more = raw.get("has_more") is True and found
-        return BatchPage(found, (text(raw.get("last_id")) or found[-1].id) if more else "")
+    async with wire.open(page_call(ENDPOINT, after, limit=limit)) as body:
+        return BatchPage(*await read_page(body, _EXPECTED, _batch))
 
 
 async def cancel(wire: "Wire", batch_id: str) -> Batch:
     """Stop a batch; what it has done stays done, and is billed."""
-    async with wire.open(Call(ENDPOINT, path=f"{_path(batch_id)}/cancel", verb="POST")) as body:
-        return await _one(body)
-
-
-def _path(batch_id: str) -> str:
-    return f"{ENDPOINT}/{quote(checked(batch_id), safe='')}"
-
-
-async def _one(body: Body) -> Batch:
-    raw = mapping(await body.json(_EXPECTED))
-    batch = _batch(raw) or _batch(raw.get("data"))
-    if batch is None:
-        raise body.odd("an object without an id")
-    return batch
+    async with wire.open(Call(ENDPOINT, path=f"{path_of(ENDPOINT, batch_id)}/cancel", verb="POST")) as body:
+        return await read_one(body, _EXPECTED, _batch)
 
 
 def _batch(value: object) -> Batch | None:

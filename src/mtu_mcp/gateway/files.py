@@ -5,24 +5,23 @@ as it arrives, never into memory, and a cut download leaves nothing behind.
 """
 
 import os
-import re
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlencode
 
 import anyio
 import anyio.to_thread
 
-from mtu_mcp.errors import BadInput, Rejected, StorageError
+from mtu_mcp.errors import Rejected, StorageError
 from mtu_mcp.gateway import failures
 from mtu_mcp.gateway.body import Body
 from mtu_mcp.gateway.complaints import read_complaint
 from mtu_mcp.gateway.exchange import current_scope
 from mtu_mcp.gateway.forms import Form, fields
-from mtu_mcp.gateway.shapes import loads, mapping, sequence, shortened, text, whole
+from mtu_mcp.gateway.paging import page_call, path_of, read_one, read_page
+from mtu_mcp.gateway.shapes import loads, mapping, shortened, text, whole
 from mtu_mcp.gateway.uploads import Upload
 from mtu_mcp.gateway.wire import Call
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 ENDPOINT: Final = "files"
 _EXPECTED: Final = ("id", "data", "object", "filename", "deleted")
-_ID: Final = re.compile(r"[\w:-][\w.:-]{0,199}", re.ASCII)
 _SMALL: Final = 64 * 1024
 
 
@@ -85,20 +83,13 @@ async def upload(
     form = Form(list(fields({"purpose": purpose, **(options or {})})), [("file", file)])
     await current_scope().report(f"uploading {file.safe_name}")
     async with wire.open(Call(ENDPOINT, form=form, key=key)) as body:
-        return await _one(body)
+        return await read_one(body, _EXPECTED, _entry)
 
 
 async def list_page(wire: "Wire", *, after: str = "", limit: int = 0, order: str = "", purpose: str = "") -> FilePage:
     """List files, a page at a time; what is empty or 0 is left to the gateway."""
-    asked = {"after": after and checked(after), "limit": limit or "", "order": order, "purpose": purpose}
-    query = urlencode({name: value for name, value in asked.items() if value})
-    async with wire.open(Call(ENDPOINT, path=f"{ENDPOINT}?{query}" if query else "")) as body:
-        raw = mapping(await body.json(_EXPECTED))
-        if "data" not in raw:
-            raise body.odd("an object without a list of files")
-        entries = tuple(entry for item in sequence(raw["data"]) if (entry := _entry(item)))
-        more = raw.get("has_more") is True and entries
-        return FilePage(entries, (text(raw.get("last_id")) or entries[-1].id) if more else "")
+    async with wire.open(page_call(ENDPOINT, after, limit=limit, order=order, purpose=purpose)) as body:
+        return FilePage(*await read_page(body, _EXPECTED, _entry))
 
 
 async def retrieve(wire: "Wire", file_id: str) -> FileEntry:
@@ -107,8 +98,8 @@ async def retrieve(wire: "Wire", file_id: str) -> FileEntry:
     Raises:
         Rejected: There is no such file.
     """
-    async with wire.open(Call(ENDPOINT, path=_path(file_id))) as body:
-        return await _one(body)
+    async with wire.open(Call(ENDPOINT, path=path_of(ENDPOINT, file_id))) as body:
+        return await read_one(body, _EXPECTED, _entry)
 
 
 async def delete(wire: "Wire", file_id: str) -> None:
@@ -117,7 +108,7 @@ async def delete(wire: "Wire", file_id: str) -> None:
     Raises:
         Rejected: There is no such file, or the gateway says that it was not deleted.
     """
-    async with wire.open(Call(ENDPOINT, path=_path(file_id), verb="DELETE")) as body:
+    async with wire.open(Call(ENDPOINT, path=path_of(ENDPOINT, file_id), verb="DELETE")) as body:
         if await body.form() == "empty":  # 204
             return
         raw = mapping(await body.json(_EXPECTED))
@@ -139,7 +130,7 @@ async def content(wire: "Wire", file_id: str, path: Path, max_bytes: int) -> int
         BadAnswer: It is larger than `max_bytes`.
         StorageError: The disk did not take it.
     """
-    call = Call(ENDPOINT, path=f"{_path(file_id)}/content", accept="*/*")
+    call = Call(ENDPOINT, path=f"{path_of(ENDPOINT, file_id)}/content", accept="*/*")
     async with wire.open(call) as body:
         try:
             size = await _write(body, path, max_bytes)
@@ -153,21 +144,6 @@ async def content(wire: "Wire", file_id: str, path: Path, max_bytes: int) -> int
                 raise StorageError(f"{path.parent} took no file ({reason}).", advice="Free some space.") from error
             raise
         return size
-
-
-def checked(file_id: str) -> str:
-    """The id, fit for a path.
-
-    Raises:
-        BadInput: It cannot be an id.
-    """
-    if not _ID.fullmatch(file_id):
-        raise BadInput(f"{shortened(file_id, 80)!r} is no id.", advice="Ids look like file-abc123.")
-    return file_id
-
-
-def _path(file_id: str) -> str:
-    return f"{ENDPOINT}/{quote(checked(file_id), safe='')}"
 
 
 async def _write(body: Body, path: Path, max_bytes: int) -> int:
@@ -199,14 +175,6 @@ def _discard(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError:
         return  # the folder is gone, and the file with it
-
-
-async def _one(body: Body) -> FileEntry:
-    raw = mapping(await body.json(_EXPECTED))
-    entry = _entry(raw) or _entry(raw.get("data"))
-    if entry is None:
-        raise body.odd("an object without an id")
-    return entry
 
 
 def _entry(value: object) -> FileEntry | None:
