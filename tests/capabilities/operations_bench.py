@@ -220,6 +220,7 @@ RECIPES: dict[str, Callable[[Bench], Awaitable[Arguments]]] = {
     "delete_chat_completion": one("completion_id", Bench.completion),
     "list_chat_messages": one("completion_id", Bench.completion),
     "create_response": just(model="gpt-4o", input="Say: hello", store=False),
+    "count_input_tokens": just(model="gpt-4o", input="Say: hello", instructions="Be brief."),
     "get_response": one("response_id", Bench.response, include=["message.output_text.logprobs"]),
     "delete_response": one("response_id", Bench.response),
     "cancel_response": one("response_id", _background),

@@ -162,7 +162,7 @@ def test_every_parameter_that_is_opened_as_a_file_takes_the_latest() -> None:
     """Our promise: a tool that is added tomorrow takes it too; what asks for roots takes files."""
     tools = [tool for one in capabilities() for tool in one.tools]
     without = {tool.name for tool in tools if "roots" in tool.fn.__annotations__ and not tool.files}
-    assert without == {"call_operation"}  # its files are fields of 69 operations, where "latest" may be a word
+    assert without == {"call_operation"}  # its files are fields of operations, where "latest" may be a word
 
 
 @both_eras

@@ -146,3 +146,15 @@ def test_the_input_of_a_response_is_listed_latest_first(client):
     assert [each.id for each in client.responses.input_items.list(made.id, order="asc")] == [
         each.id for each in listed[::-1]
     ]
+
+
+def test_tokens_are_counted_before_they_are_paid_for(client):
+    """OpenAI API reference, get input token counts: the same figure as the usage of the response."""
+    given = {"model": "gpt-4o", "input": "How many words are these?", "instructions": "Be brief."}
+    counted = client.responses.input_tokens.count(**given)
+    assert counted.object == "response.input_tokens"
+    assert counted.input_tokens == client.responses.create(**given).usage.input_tokens
+    with pytest.raises(openai.NotFoundError, match="no-such-model"):
+        client.responses.input_tokens.count(model="no-such-model", input="x")
+    with pytest.raises(openai.BadRequestError, match="temperature"):
+        client.responses.input_tokens.count(model="gpt-4o", input="x", extra_body={"temperature": 1})

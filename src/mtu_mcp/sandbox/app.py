@@ -32,8 +32,8 @@ _FAMILIES = (
     "speech",
     "completions",
 )
-_KEPT = ("stored_chat", "stored_responses", "finetuning")
-"""Families that need a gateway with a memory; New API has none of them."""
+_KEPT = ("stored_chat", "stored_responses", "input_tokens", "finetuning")
+"""Families that need more than a relay, most of them a memory; New API has none of them."""
 _REMOVED = ("assistants", "threads", "runs")
 """What OpenAI removed on 2026-08-26: served only if the options say so."""
 _UNIMPLEMENTED = ("/v1/images/variations", "/v1/files", "/v1/fine-tunes")

@@ -45,7 +45,7 @@ async def create_response(request: Request) -> Response:
     desk = desk_of(request)
     body = await read_checked(request, TABLE)
     model = desk.model(body["model"], "responses")
-    _check(body, model)
+    check_request(body, model)
     given = read_input(desk, body)
     draft, searched = _draft(desk, body, given)
     draft = draft.shortened([], body.get("max_output_tokens"))
@@ -56,7 +56,8 @@ async def create_response(request: Request) -> Response:
     return stream_reply(request, events(response)) if body.get("stream") else json_reply(shown)
 
 
-def _check(body: Body, model: Model) -> None:
+def check_request(body: Body, model: Model) -> None:
+    """Refuse what no response can be made of."""
     if body.get("background") and not body.get("store", True):
         msg = "Background responses must be stored: 'store' must not be false when 'background' is true."
         raise Refusal(400, msg, param="background", code="invalid_value")
@@ -205,9 +206,14 @@ def _output(desk: Desk, body: Body, draft: Draft, searched: "tuple[str, list[Hit
     return output
 
 
-def _response(desk: Desk, body: Body, given: Input, draft: Draft, searched: "tuple[str, list[Hit]] | None") -> Body:
+def prompt_tokens(given: Input, body: Body) -> int:
+    """The tokens of the whole talk, its instructions and its pictures."""
     texts = [str(message["content"]) for message in given.messages]
-    prompt = count_text([*texts, body.get("instructions", "")]) + given.picture_tokens
+    return count_text([*texts, body.get("instructions", "")]) + given.picture_tokens
+
+
+def _response(desk: Desk, body: Body, given: Input, draft: Draft, searched: "tuple[str, list[Hit]] | None") -> Body:
+    prompt = prompt_tokens(given, body)
     cut = draft.finish == "length"
     reasoning: Body = body.get("reasoning", {})
     now = desk.now()

@@ -24,6 +24,7 @@ OBJECTS: Final[Mapping[str, str]] = {
     "message file": "thread.message.file",
     "run": "thread.run",
     "step": "thread.run.step",
+    "tokens": "response.input_tokens",
     "completion": "text_completion",
 }
 """The field `object` of what comes back, by what it is."""
@@ -44,6 +45,7 @@ FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "message file": frozenset(("id", "created_at", "message_id")),
     "run": frozenset(("id", "created_at", "thread_id", "assistant_id", "status", "model", "tools")),
     "step": frozenset(("id", "created_at", "run_id", "type", "status", "step_details")),
+    "tokens": frozenset(("input_tokens",)),
     "completion": frozenset(("id", "created", "model", "choices")),
 }
 """Fields that every such object has (OpenAI API reference)."""
@@ -55,6 +57,7 @@ GIVES: Final[Mapping[str, str]] = {
     "delete_chat_completion": "deleted",
     "list_chat_messages": "list",
     "create_response": "response",
+    "count_input_tokens": "tokens",
     "get_response": "response",
     "delete_response": "deleted",
     "cancel_response": "response",
