@@ -16,9 +16,8 @@ from crashes import Left, kill
 
 async def main() -> None:
     """Print what each killed server left, and the sums."""
-    rounds, first = (
-        (int(one) for one in [*sys.argv[1:], "10", "1"][:2]) if len(sys.argv) < 3 else map(int, sys.argv[1:3])
-    )
+    given = [int(one) for one in sys.argv[1:]]
+    rounds, first = [*given, *(10, 1)[len(given) :]]
     sums: list[Left] = []
     for seed in range(first, first + rounds):
         transport = ("stdio", "http")[seed % 2]

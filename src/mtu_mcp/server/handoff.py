@@ -46,7 +46,7 @@ REUSED_SECONDS: Final = 86_400.0
 """How old an answer that nobody was given may be when it is given to one who asks the same."""
 NEWS_SECONDS: Final = 5.0
 """Seconds between two notes of a job's progress in the database."""
-GRACE: Final = 0.2
+GRACE: Final = 0.1
 """Seconds in which an answer that is under way may still end when nobody waits for it; a cancel is to close it in 0.5."""
 SAVING: Final = 10.0
 """Seconds that writing down what is paid for may take."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import anyio
+
 from mtu_mcp.receipts import KEY, Receipt
 
 if TYPE_CHECKING:
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
 
 OLDER: Final = "/messages"
 """Requests of the older pair are answered on another one's stream; when that breaks, the session ends and its calls do."""
+TURNS: Final = 3
+"""Turns of the event loop until a connection that was lost is known to be; what is sent meanwhile goes nowhere in silence."""
 
 
 class Receipts:
@@ -34,8 +38,11 @@ class Receipts:
             return message
 
         async def tell(message: Message) -> None:
+            last = message["type"] == "http.response.body" and not message.get("more_body", False)
+            for _ in range(TURNS if last else 0):
+                await anyio.lowlevel.checkpoint()
             await send(message)
-            if message["type"] == "http.response.body" and not message.get("more_body", False):
+            if last:
                 receipt.settle(left=not gone)
 
         try:
