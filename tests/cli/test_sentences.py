@@ -175,3 +175,22 @@ def test_a_finished_sentence_is_recognised_and_its_values_are_kept(message: str)
 def test_sentences_are_told_apart_and_what_is_not_ours_is_left(english: str, wanted: str) -> None:
     """Our promise: a gateway's own words are quoted as they are."""
     assert chinese().told(english) == wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It did not answer within 30 s. " + "Some words: and more (here). " * 140,
+        "a: b (c) {d} " * 300,
+        "is not there (" * 280,
+        'The gateway failed: "' + "x y. " * 700 + '".',
+        "{}: " * 1000 + ".",
+        "a. b: c. " * 440,
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_text_that_was_made_to_be_slow_is_told_all_the_same(text: str) -> None:
+    """CWE-1333: what a gateway or a child process says is matched against hundreds of sentences; no pattern backtracks."""
+    told = chinese().told(text)
+    assert told.count("b") == text.count("b")
+    assert told[-40:].rstrip("。.") == text[-40:].rstrip("。.")

@@ -15,10 +15,17 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Final
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)[^{}]*\}")
 _END: Final = re.compile(r"(?<=[.!?]) (?=\S)")
+_SENTENCES: Final = 8
+"""How many sentences are looked for in a text; nothing we say has more."""
+_DEPTH: Final = 3
+"""How deep a sentence may stand in another."""
+_LONGEST: Final = 4000
+"""Characters of a text that may be a sentence."""
 
 
 def entries(text: str) -> Iterator[tuple[str, str]]:
@@ -45,32 +52,48 @@ class Template:
     """A sentence with places for values.
 
     Attributes:
-        pattern: What matches the finished sentence.
-        weight: How many of its characters are its own.
-        worded: Whether there are letters among them; otherwise any text of its form would match.
+        texts: Its own text before, between and after the places.
+        names: The places' names.
+        worded: Whether there are letters in its own text; otherwise any text of its form would match.
         translation: The same sentence in the other language.
     """
 
-    pattern: re.Pattern[str]
-    weight: int
+    texts: tuple[str, ...]
+    names: tuple[str, ...]
     worded: bool
     translation: str
 
     @classmethod
     def of(cls, message: str, translation: str) -> Template:
         """Read a message with `{name}` in the places of its values."""
-        own = _PLACEHOLDER.sub("", message)
         parts = _PLACEHOLDER.split(message)  # text, name, text, name, ..., text
-        seen: set[str] = set()
-        pattern = ""
-        for number, part in enumerate(parts):
-            if number % 2 == 0:
-                pattern += re.escape(part)
-            else:
-                pattern += f"(?P={part})" if part in seen else f"(?P<{part}>.+?)"
-                seen.add(part)
-        plain = _PLACEHOLDER.sub(r"{\1}", translation)
-        return cls(re.compile(pattern, re.DOTALL), len(own), any(map(str.isalpha, own)), plain)
+        texts = tuple(parts[::2])
+        worded = any(map(str.isalpha, "".join(texts)))
+        return cls(texts, tuple(parts[1::2]), worded, _PLACEHOLDER.sub(r"{\1}", translation))
+
+    @property
+    def weight(self) -> int:
+        """How many characters are its own."""
+        return sum(map(len, self.texts))
+
+    def values(self, text: str) -> dict[str, str] | None:
+        """Return what stands in the places, each as short as can be and never empty; None for another sentence.
+
+        Looks through the text once, from left to right, since what it is given may have been made to be slow.
+        """
+        first, *others = self.texts
+        if not (text.startswith(first) and text.endswith(others[-1]) and len(text) >= self.weight + len(self.names)):
+            return None
+        found: dict[str, str] = {}
+        start, end = len(first), len(text) - len(others[-1])
+        for name, own in zip(self.names, others[:-1], strict=False):
+            place = text.find(own, start + 1, end)
+            if place < 0:
+                return None
+            found[name] = text[start:place]
+            start = place + len(own)
+        found[self.names[-1]] = text[start:end]
+        return found if start < end else None
 
 
 @dataclass(frozen=True)
@@ -89,27 +112,37 @@ class Sentences:
 
     def told(self, text: str) -> str:
         """Return the translation of one or more finished sentences; what is not recognised stays as it is."""
-        heads = [(self._recognised(text[: cut.start()]), text[cut.end() :]) for cut in _END.finditer(text)]
-        for head, rest in heads:
-            if head is not None and (told := self.told(rest)) != rest:
-                return head + told
-        whole = self._recognised(text)
-        if whole is not None:
-            return whole
-        return next((head + rest for head, rest in heads if head is not None), text)
+        said = ""
+        for _ in range(_SENTENCES):
+            cuts = [cut.span() for cut in islice(_END.finditer(text), _SENTENCES)]
+            heads = [(self._recognised(text[:start]), text[end:]) for start, end in cuts]
+            known = next((one for one in heads if one[0] and self._begins(one[1])), None)
+            whole = None if known else self._recognised(text)
+            if whole is not None:
+                return said + whole
+            known = known or next((one for one in heads if one[0]), None)
+            if known is None:
+                break
+            said, text = said + (known[0] or ""), known[1]
+        return said + text
 
-    def _recognised(self, text: str) -> str | None:
+    def _begins(self, text: str) -> bool:
+        """Whether a text is, or begins with, a sentence that is known."""
+        cuts = (cut.start() for cut in islice(_END.finditer(text), _SENTENCES))
+        return any(self._recognised(text[:cut]) for cut in (*cuts, len(text)))
+
+    def _recognised(self, text: str, depth: int = _DEPTH) -> str | None:
         if text in self.messages:
             return self.messages[text]
+        if not depth or len(text) > _LONGEST:
+            return None
         for template in self._templates:
-            found = template.pattern.fullmatch(text)
+            found = template.values(text)
             if found is None:
                 continue
-            values = {name: self._recognised(value) for name, value in found.groupdict().items()}
+            values = {name: self._recognised(value, depth - 1) for name, value in found.items()}
             if template.worded or any(value is not None for value in values.values()):
-                known = {
-                    name: value if values[name] is None else values[name] for name, value in found.groupdict().items()
-                }
+                known = {name: value if values[name] is None else values[name] for name, value in found.items()}
                 return template.translation.format(**known)
         return None
 
