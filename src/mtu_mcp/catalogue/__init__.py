@@ -6,10 +6,11 @@ Knows nothing of: the protocol, the wire, conversations, files.
 Because: models come and go each month, so everything that names one is data here and nothing elsewhere has to change.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mtu_mcp.catalogue.catalogue import Catalogue, Offer
 from mtu_mcp.catalogue.choices import CAPABILITIES, Capability, Choice
+from mtu_mcp.deferral import deferred
 
 if TYPE_CHECKING:
     from mtu_mcp.catalogue.assumptions import Assumed, Figures, kind_of
@@ -67,10 +68,4 @@ _LATER = {
     "OmniRates": "tokens",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
-
-    return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+__getattr__ = deferred(__name__, _LATER)

@@ -6,8 +6,9 @@ Knows nothing of: MCP, tools, files' whereabouts, prices, conversations.
 Because: gateways disagree about everything the API leaves open, and one room must know all of it so that no other does.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from mtu_mcp.deferral import deferred
 
 if TYPE_CHECKING:
     from mtu_mcp.gateway.arguments import check_arguments
@@ -135,13 +136,7 @@ _HOMES: Final = {
     "open_scope": "exchange",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = found
-    return found
+__getattr__ = deferred(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

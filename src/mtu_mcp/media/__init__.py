@@ -6,8 +6,9 @@ Knows nothing of: the gateway, models, prices, conversations, MCP.
 Because: this room stands between a language model's arguments and a person's disk and network; one door is watched best.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from mtu_mcp.deferral import deferred
 
 if TYPE_CHECKING:
     from mtu_mcp.media.download import Fetched, fetch
@@ -74,10 +75,4 @@ _HOMES: Final = {
     "wish_of": "latest",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = deferred(__name__, _HOMES)

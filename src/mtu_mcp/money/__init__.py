@@ -7,8 +7,9 @@ Because: gateway, catalogue and records each know a third of it and nothing of e
 be one room that can be read in one sitting.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from mtu_mcp.deferral import deferred
 
 if TYPE_CHECKING:
     from mtu_mcp.money.aftermath import Ending
@@ -27,8 +28,4 @@ _HOMES: Final = {
     "rendered": "report",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = deferred(__name__, _HOMES)
