@@ -102,7 +102,8 @@ async def test_what_new_api_lacks_is_said_in_one_sentence(
                 each: str(_picture(tmp_path)) for each in operation.schema["required"] if each in operation.files
             }
         said = await refused(client, "call_operation", name=name, arguments=arguments, confirm=True)
-    assert said.startswith(
+    told = said.replace("offer GET ", "offer ", 1)  # a list that shares its path with what makes things
+    assert told.startswith(
         f"This gateway does not offer {operation.path} (it answered {'404' if '404' in said else '501'})."
     )
     assert ("removed by OpenAI on 20" in said) == (operation.state == "removed")

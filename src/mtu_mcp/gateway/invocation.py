@@ -19,6 +19,7 @@ from mtu_mcp.gateway.exchange import News, current_scope
 from mtu_mcp.gateway.forms import Form, fields
 from mtu_mcp.gateway.operations import Invocation, Operation, Outcome
 from mtu_mcp.gateway.shapes import loads, mapping, text
+from mtu_mcp.gateway.sound import decoded
 from mtu_mcp.gateway.usage import Usage
 from mtu_mcp.gateway.wire import Call
 
@@ -94,8 +95,10 @@ async def _read(body: "Body", operation: Operation) -> Outcome:
     page = form == "page" and ("html" in body.media_type or operation.answers in ("json", "media"))
     if operation.answers == "bytes" and not page:
         return Outcome(data=await body.read(MOST_BYTES), media_type=body.media_type, request_id=body.request_id)
-    if form == "events" and operation.answers == "json":
+    if form == "events" and (operation.answers == "json" or "event-stream" in body.media_type):
         gathered, cut = await _gathered(body)
+        if operation.answers == "media":
+            return _spoken(gathered, cut, body)
         return Outcome(result=gathered, cut=cut, request_id=body.request_id)
     if page:
         raise body.unreadable(await body.read())
@@ -107,6 +110,15 @@ async def _read(body: "Body", operation: Operation) -> Outcome:
     if operation.answers == "media":
         raise body.odd("JSON where a file was expected")
     return Outcome(result=result, request_id=body.request_id)
+
+
+def _spoken(gathered: list[Any], cut: str, body: "Body") -> Outcome:
+    """The file that came in pieces, and the last event, which tells what it took."""
+    pieces = [text(mapping(one).get("audio")) for one in gathered]
+    data = b"".join(decoded(piece) for piece in pieces if piece)
+    if not data:
+        raise body.odd("a stream without sound")
+    return Outcome(result=gathered[-1:], data=data, cut=cut, request_id=body.request_id)
 
 
 async def _gathered(body: "Body") -> tuple[list[Any], str]:

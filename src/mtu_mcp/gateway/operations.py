@@ -115,7 +115,7 @@ class Outcome:
     Attributes:
         result: The JSON value; for a stream the list of its events.
         text: Text that is not JSON, such as captions.
-        data: The bytes of a file.
+        data: The bytes of a file; when they came as events, `result` holds the last of these.
         media_type: What the gateway says they are.
         cut: Why a stream ended before its end; empty when it did not.
         request_id: The gateway's name for the request.

@@ -54,6 +54,9 @@ async def image(host: Host) -> None:
     )
     assert host.sent("/images/generations")["style"] == "natural"
     assert "1792x1024" in old
+    told = await host.operate("create_image", prompt="a fox", model="gpt-image-1", stream=True, partial_images=1)
+    assert [one["type"] for one in told] == ["image_generation.partial_image", "image_generation.completed"]
+    assert all(one["b64_json"].startswith("mtu://media/") for one in told)
     shown = await host.read("mtu://operations/create_image", "mtu://operations/{name}")
     assert {"prompt", "n", "size", "quality", "style", "response_format"} <= set(shown["arguments"]["properties"])
 
@@ -138,6 +141,11 @@ async def speech(host: Host) -> None:
     for form, starts in marks.items():
         [path] = saved(await host.ask("speak", text="Hi.", format=form))
         assert path.read_bytes().startswith(starts), form
+    arguments = {"model": "gpt-4o-mini-tts", "input": "Hi.", "voice": "coral", "response_format": "wav"}
+    whole = await host.ask("call_operation", name="create_speech", arguments=arguments)
+    pieces = await host.ask("call_operation", name="create_speech", arguments={**arguments, "stream_format": "sse"})
+    assert host.sent("/audio/speech")["stream_format"] == "sse"
+    assert saved(pieces)[0].read_bytes() == saved(whole)[0].read_bytes()
 
 
 @serves("Audio / Create transcription", f"{AUDIO} / 创建转录", f"{OLD_AUDIO} / 创建转录")
@@ -176,6 +184,9 @@ async def transcription(host: Host) -> None:
         }.items()
     )
     assert "We ship on Friday" in told_apart
+    events = await host.operate("create_transcription", file=voice, model="gpt-4o-transcribe", stream=True)
+    assert [one["type"] for one in (events[0], events[-1])] == ["transcript.text.delta", "transcript.text.done"]
+    assert "We ship on Friday" in events[-1]["text"]
 
 
 @serves("Audio / Create translation", f"{AUDIO} / 创建翻译", f"{OLD_AUDIO} / 创建翻译")
