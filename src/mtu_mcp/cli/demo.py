@@ -113,7 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
         files = bring_files(folder)
     except OSError as error:
         said = _("Cannot use the folder {folder}: {error}. Choose another with --folder.")
-        print(said.format(folder=folder, error=error))
+        print(said.format(folder=folder, error=error.strerror or error))
         return 1
     import anyio
     from rich.console import Console
