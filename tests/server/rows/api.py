@@ -49,6 +49,11 @@ async def chat_completion(host: Host) -> None:
         "logit_bias": {},
         **fields,
     }
+    older = {"functions": [{"name": "get_weather", "parameters": {"type": "object"}}], "function_call": "auto"}
+    asked = [{"role": "user", "content": "What is the weather?"}]
+    called = await host.operate("create_chat_completion", model="gpt-4o", messages=asked, **older)
+    assert host.sent().items() >= older.items()
+    assert called["choices"][0]["finish_reason"] in ("function_call", "tool_calls")
     shown = await host.read("mtu://operations/create_chat_completion", "mtu://operations/{name}")
     assert set(fields) | {"messages", "model", "logit_bias"} <= set(shown["arguments"]["properties"])
 
