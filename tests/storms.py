@@ -160,7 +160,8 @@ class Storm:
             self.figures.calls += 1
             self._gateway.arm(f"slow:{dice.choice([0.001, 0.02, 0.05])}", "*")
             for _ in range(60):
-                await anyio.sleep(dice.choice([0.0, 0.0, 0.4]))  # how long this host takes to try again
+                for _ in range(dice.choice([0, 0, 5])):  # what this host does before it tries again
+                    await hosts[0].call("list_models", {"can": "chat"}, PATIENT)
                 twice = dice.random() < 0.2
                 results: list[dict[str, Any]] = []
                 async with anyio.create_task_group() as tasks:

@@ -2,8 +2,9 @@
 
 import os
 import signal
+import sqlite3
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -202,6 +203,11 @@ async def test_cancelling_the_only_caller_keeps_the_part_that_arrived(
         assert entry.ended == "client closed"
     [job] = await jobs(environ)
     assert (job.kind, job.state, job.title) == ("call", "cancelled", "chat: Count to 300")
+    with closing(sqlite3.connect(environ["MTU_DATABASE_URL"])) as connection:
+        [(state, tokens, cny, held)] = connection.execute("SELECT state, output_tokens, cny, reserved FROM ledger")
+    assert (state, held) == ("cancelled", 0)
+    assert tokens > 0
+    assert cny > 0
     async with connect(MEMORY, environ) as client:
         said = text_of(await ask(client, "get_job", job=job.id))
     assert "What had arrived when it was stopped" in said
