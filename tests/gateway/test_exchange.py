@@ -45,7 +45,7 @@ async def test_a_call_that_went_well_is_done():
         await gateway.chat(QUESTION)
     (entry,) = scope.exchanges
     assert entry == Exchange(
-        "chat/completions", "m", "served-m", "done", Usage(3, 2), "", "req-1", 2.5, entry.idempotency_key
+        "chat/completions", "m", "served-m", "done", Usage(3, 2), "hi", "req-1", 2.5, entry.idempotency_key
     )
     assert entry.idempotency_key
 

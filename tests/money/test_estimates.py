@@ -280,3 +280,26 @@ def test_a_line_of_a_batch_has_no_discount_of_the_cache() -> None:
     hit = Usage(input_tokens=10_000, cached_tokens=10_000)
     found = batched(FACTS.entry("qwen-plus"), "chat/completions", hit, FACTS.assumed, ceilings=True)
     assert found.cny == pytest.approx(0.5 * 10_000 * 0.8 / 1e6)
+
+
+def ended(model: str, partial: str, state: Any = "done", usage: Usage | None = None) -> float:
+    """What a chat cost that went in as 1,000 tokens of text and may have brought 4,096."""
+    entry = FACTS.entry(model)
+    exchange = Exchange("chat/completions", model, state=state, usage=usage, partial=partial)
+    exchange.demand, exchange.owed = Demand(text_in=1000, max_out=4096), True
+    return settled(entry, exchange, FACTS.assumed, ceilings=False).charge.cny or 0.0
+
+
+def test_an_answer_that_nobody_counted_costs_what_is_seen_of_it() -> None:
+    """Our promise: a sum that is shown is near what is billed; some relays send no usage at all."""
+    held = ended("gpt-4o", "")
+    assert ended("gpt-4o", "Yes.") < held / 4
+    assert ended("gpt-4o", "Yes.") == ended("gpt-4o", "Yes.", "cut")
+    assert ended("gpt-4o", "word " * 2000) > ended("gpt-4o", "Yes.")
+    counted = Usage(input_tokens=1000, output_tokens=4000)
+    assert ended("gpt-4o", "Yes.", usage=counted) > ended("gpt-4o", "Yes.")
+
+
+def test_thoughts_that_nobody_counted_are_not_forgotten() -> None:
+    """Our promise: the words of a model that thinks do not tell what its thoughts cost."""
+    assert ended("o3", "Yes.") == ended("o3", "")

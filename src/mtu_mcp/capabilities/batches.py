@@ -18,6 +18,7 @@ from mcp.server.mcpserver.resolve import ListRoots, Resolve
 from mcp.types import CallToolResult, ListRootsResult
 from pydantic import Field
 
+from mtu_mcp.amounts import counted
 from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities import _batching
 from mtu_mcp.capabilities._answers import Answer
@@ -89,7 +90,7 @@ async def run_batch(
     job = await _hand_in(app, plan, completion_window)
     answer = Answer(app)
     answer.say(
-        f"Handed in as {job.id}: {plan.lines.count:,} requests to {plan.lines.model}, to be done within "
+        f"Handed in as {job.id}: {counted(plan.lines.count, 'request')} to {plan.lines.model}, to be done within "
         f"{completion_window} at half the price."
     )
     answer.say(f"get_job(job={job.id!r}, wait=60) gives the results; mtu://jobs/{job.id} its state.")
@@ -110,7 +111,7 @@ async def _from_prompts(
     told = {**extra, **({bound.field: bound.tokens} if bound else {})}
     data, lines = await anyio.to_thread.run_sync(written, prompts, endpoint, chosen.model, system, told)
     shown = {str(number): _opening(prompt) for number, prompt in enumerate(prompts[:KEPT_PROMPTS], 1)}
-    title = f"{len(prompts):,} prompts for {chosen.model}: {_opening(prompts[0])}"
+    title = f"{counted(len(prompts), 'prompt')} for {chosen.model}: {_opening(prompts[0])}"
     why = [remark(chosen)]
     if bound:
         why.append(
@@ -141,7 +142,7 @@ async def _from_file(app: App, workspace: Workspace, file: str) -> Plan:
     # The gateway goes by the name's ending.
     name = media.name if media.name.lower().endswith(".jsonl") else f"{media.name.rpartition('.')[0] or 'batch'}.jsonl"
     upload = Upload(name, "application/jsonl", path=media.path, data=media.data, opener=media.opener)
-    return Plan(upload, lines, f"{media.name}, {lines.count:,} requests to {lines.model}")
+    return Plan(upload, lines, f"{media.name}, {counted(lines.count, 'request')} to {lines.model}")
 
 
 def _check(media: Media) -> Lines:

@@ -168,6 +168,6 @@ def _answer(assembler: "ChatAssembler", request: ChatRequest, entry: "Exchange")
     }
     if reason := reasons.get(answer.finish, ""):
         if answer.finish != "length":
-            entry.state, entry.partial = "cut", answer.text
+            entry.state = "cut"
         return replace(answer, cut=reason)
     return answer

@@ -40,7 +40,7 @@ class Exchange:
         served: The model the answer names.
         state: How it ended; "cut" means that what arrived was given on as incomplete.
         usage: What the gateway counted, None when it counted nothing.
-        partial: Text that had arrived when it did not end well.
+        partial: The text that arrived, all or a part of it; thoughts and calls of functions are not in it.
         request_id: The gateway's name for the request.
         seconds: From the first byte sent to the end, retries included.
         idempotency_key: The same on every retry.

@@ -112,7 +112,7 @@ def _answer(assembler: "ResponseAssembler", request: ResponsesRequest, entry: "E
         reasons = {"length": "stopped at the token limit", "content_filter": "content rules stopped the answer"}
         cut = reasons.get(finish) or f"the gateway left it {finish}"
         if finish != "length":
-            entry.state, entry.partial = "cut", made.text
+            entry.state = "cut"
     return ResponsesAnswer(
         text=made.text,
         reasoning=made.reasoning,

@@ -136,13 +136,10 @@ async def hear(body: Body, assembler: Assembler, entry: Exchange) -> None:
         else:
             await _hear_whole(body, assembler)
         _judge(body, assembler)
-    except BaseException:
-        entry.partial = assembler.partial
-        raise
-    else:
         if assembler.cut:
-            entry.state, entry.partial = "cut", assembler.partial
+            entry.state = "cut"
     finally:
+        entry.partial = assembler.partial
         entry.served, entry.usage = assembler.model, assembler.usage
         entry.request_id = entry.request_id or assembler.request_id
 

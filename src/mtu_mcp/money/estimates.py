@@ -16,8 +16,8 @@ of `catalogue.assumptions`, and the sum is taken by the model's list price, or b
 | everything else that spends | as chat, and a flat sum | as chat |
 
 Before, every doubt counts as the dearer: the step of the price list that so many tokens can reach, thoughts where they
-cost more, nothing found in a cache. After: what the gateway counted, by the same prices. Where it counted nothing, an answer that came whole costs what was
-estimated before, and one that broke off costs what went in and what had arrived. A call that never reached the gateway,
+cost more, nothing found in a cache. After: what the gateway counted, by the same prices. Where it counted nothing, an answer costs what went in and what arrived; one that came whole and does not
+show all it may have cost (thoughts, pictures, sound) costs what was estimated before. A call that never reached the gateway,
 or that it refused, costs nothing.
 """
 
@@ -181,7 +181,7 @@ def settled(entry: Entry, exchange: Exchange, assumed: Assumed, *, ceilings: boo
     if not exchange.owed:
         return Settlement(Charge(0.0, "none"), None, Pieces())
     most, pieces = bound(entry, exchange.endpoint, exchange.demand, assumed.figures)
-    usage = _counted(exchange) or (most if exchange.state == "done" else _arrived(most, exchange))
+    usage = _counted(exchange) or (_arrived(most, exchange) if _shown(entry, exchange) else most)
     pieces = pieces._replace(
         pictures=exchange.made or pieces.pictures,
         seconds=(usage.seconds or pieces.seconds) if pieces.seconds else 0.0,
@@ -269,6 +269,15 @@ def _counted(exchange: Exchange) -> Usage | None:
     if usage is None or usage.total_tokens or usage.seconds or usage.images:
         return usage
     return None
+
+
+def _shown(entry: Entry, exchange: Exchange) -> bool:
+    """Whether what arrived tells what an answer cost: it broke off, or it is text of a model that does not think."""
+    if exchange.state != "done":
+        return True
+    return (
+        bool(exchange.partial) and exchange.endpoint in BOUNDED and not any(map(entry.traits.__contains__, _THINKING))
+    )
 
 
 def _arrived(most: Usage, exchange: Exchange) -> Usage:
