@@ -15,6 +15,7 @@ import pytest
 from mtu_mcp.cli._language import catalogue
 from mtu_mcp.columns import width
 from mtu_mcp.gateway.failures import Asked, from_response
+from mtu_mcp.settings import Settings, variable
 from processes import PATIENCE, environment
 
 CHINESE = {"LC_ALL": "zh_CN.UTF-8", "COLUMNS": "80"}
@@ -235,6 +236,21 @@ def test_whatever_a_gateway_answers_is_told_in_chinese(status: int, headers: dic
             told = known.told(sentence)
             assert HAN.search(told), sentence
             assert not ENGLISH.search(re.sub('"[^"]*"', "", told)), told
+
+
+@pytest.mark.parametrize(
+    "value", ["-1", "soon", "rel/path", "ftp://x.example", "a: b, c", "postgres://x/y", "k:aaaa,k:aaaa"]
+)
+def test_whatever_is_wrong_with_a_setting_is_told_in_chinese(value: str) -> None:
+    """Our promise: the doctor says in the person's language which variable to correct, and what it must be."""
+    known = catalogue("zh")
+    assert known is not None
+    problems = Settings.read({variable(name): value for name in Settings.model_fields}).problems
+    assert problems
+    for problem in problems:
+        told = known.told(problem)
+        assert HAN.search(told), problem
+        assert not ENGLISH.search(told), told
 
 
 def loaded(*command: str) -> set[str]:

@@ -164,6 +164,8 @@ def test_a_finished_sentence_is_recognised_and_its_values_are_kept(message: str)
     ("english", "wanted"),
     [
         ("There is no key for the gateway.", "没有网关的密钥。"),
+        ("MTU_X must be an absolute path, not 'a': hosts start servers in any folder.", "MTU_X 必须是绝对路径，而不是 'a'：主机可能在任何文件夹中启动服务器。"),
+        ("/a: models that nobody knows.", "/a: models that nobody knows."),
         ("MTU_TIMEOUT must be more than 0 seconds. MTU_PORT is no setting and is not read.", "MTU_TIMEOUT 必须大于 0 秒。MTU_PORT 不是设置项，不会被读取。"),
         ("No connection to the gateway: nothing listens at the proxy 127.0.0.1:9.", "无法连接网关：代理 127.0.0.1:9 没有程序在监听。"),
         ('The gateway failed (it answered 500): "It broke: twice. Really".', '网关出错（返回 500）："It broke: twice. Really"。'),

@@ -24,6 +24,8 @@ _SENTENCES: Final = 8
 """How many sentences are looked for in a text; nothing we say has more."""
 _DEPTH: Final = 3
 """How deep a sentence may stand in another."""
+_OURS: Final = frozenset(("sentence", "problem", "trouble"))
+"""Places in which a sentence of ours stands; with another text there, it is not the sentence."""
 _LONGEST: Final = 4000
 """Characters of a text that may be a sentence."""
 
@@ -54,22 +56,18 @@ class Template:
     Attributes:
         texts: Its own text before, between and after the places.
         names: The places' names.
-        worded: Whether there are letters in its own text; otherwise any text of its form would match.
         translation: The same sentence in the other language.
     """
 
     texts: tuple[str, ...]
     names: tuple[str, ...]
-    worded: bool
     translation: str
 
     @classmethod
     def of(cls, message: str, translation: str) -> Template:
         """Read a message with `{name}` in the places of its values."""
         parts = _PLACEHOLDER.split(message)  # text, name, text, name, ..., text
-        texts = tuple(parts[::2])
-        worded = any(map(str.isalpha, "".join(texts)))
-        return cls(texts, tuple(parts[1::2]), worded, _PLACEHOLDER.sub(r"{\1}", translation))
+        return cls(tuple(parts[::2]), tuple(parts[1::2]), _PLACEHOLDER.sub(r"{\1}", translation))
 
     @property
     def weight(self) -> int:
@@ -141,9 +139,9 @@ class Sentences:
             if found is None:
                 continue
             values = {name: self._recognised(value, depth - 1) for name, value in found.items()}
-            if template.worded or any(value is not None for value in values.values()):
-                known = {name: value if values[name] is None else values[name] for name, value in found.items()}
-                return template.translation.format(**known)
+            if any(name in _OURS and value is None for name, value in values.items()):
+                continue
+            return template.translation.format(**{name: values[name] or value for name, value in found.items()})
         return None
 
     @cached_property
