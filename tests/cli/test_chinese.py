@@ -167,6 +167,16 @@ def test_no_console_stops_chinese(console: dict[str, str], environ: dict[str, st
     assert "Traceback" not in errors
 
 
+def test_a_text_that_a_windows_editor_saved_is_a_prompt(environ: dict[str, str], tmp_path: Path) -> None:
+    """Notepad's "Unicode" is UTF-16 with a mark; PowerShell's `>` writes it too."""
+    note = tmp_path / "笔记.txt"
+    note.write_text("Repeat: 下雨天", encoding="utf-16")
+    assert run(environ, "call", "chat", f"prompt=@{note}")[1].startswith("下雨天 [")
+    code, said, errors = run(environ, "call", "chat", "prompt=-", stdin="Repeat: 下雨天".encode("utf-8-sig"))
+    assert (code, errors) == (0, "")
+    assert said.startswith("下雨天 [")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="arguments are bytes on POSIX systems only")
 def test_arguments_in_another_encoding_are_no_traceback(environ: dict[str, str]) -> None:
     """PEP 383: bytes of an argument that are no UTF-8 come as half surrogate pairs, which nothing can write."""
