@@ -10,7 +10,7 @@ import pytest
 from callers import JSON, serving, shake_hands
 from capabilities.material import spent
 from connections import HANDSHAKE, MEMORY, connect, text_of
-from mtu_mcp.receipts import Receipt
+from mtu_mcp.delivery import Delivery
 from mtu_mcp.sandbox import Sandbox
 from processes import MODERN, modern, request
 from storms import Storm
@@ -116,13 +116,13 @@ async def test_a_call_handed_off_at_once_does_not_wait_for_itself(environ: Envir
 
 
 @pytest.mark.parametrize("left", [True, False])
-def test_a_receipt_speaks_once_to_those_before_and_after(left: bool) -> None:
+def test_a_delivery_speaks_once_to_those_before_and_after(left: bool) -> None:
     """Our promise: whoever asks late hears the same word."""
-    receipt, heard = Receipt(), list[str]()
-    receipt.once_left(lambda: heard.append("left"))
-    receipt.otherwise(lambda: heard.append("lost"))
-    receipt.settle(left=left)
-    receipt.settle(left=not left)
-    receipt.once_left(lambda: heard.append("left"))
-    receipt.otherwise(lambda: heard.append("lost"))
+    delivery, heard = Delivery(), list[str]()
+    delivery.once_left(lambda: heard.append("left"))
+    delivery.otherwise(lambda: heard.append("lost"))
+    delivery.settle(left=left)
+    delivery.settle(left=not left)
+    delivery.once_left(lambda: heard.append("left"))
+    delivery.otherwise(lambda: heard.append("lost"))
     assert heard == ["left" if left else "lost"] * 2

@@ -21,9 +21,9 @@ from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._jobs import cancelled, refreshed, row, tell
 from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec, ToolSpec
+from mtu_mcp.delivery import current_delivery
 from mtu_mcp.errors import MtuError, NotFound
 from mtu_mcp.gateway import current_scope
-from mtu_mcp.receipts import current_receipt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,16 +65,16 @@ async def get_job(
 
 async def _given(app: App, job: Job) -> None:
     """Note that a result was given: now, or once the answer has left where that can be told."""
-    receipt, tasks, context = current_receipt(), app.tasks, copy_context()
+    delivery, tasks, context = current_delivery(), app.tasks, copy_context()
 
     async def note() -> None:
         with suppress(MtuError):
             await app.records.jobs.change(job.id, expect=(job.state,), delivered=time.time())
 
-    if receipt is None or tasks is None:
+    if delivery is None or tasks is None:
         await note()
     else:
-        receipt.once_left(lambda: context.run(tasks.start_soon, note) and None)
+        delivery.once_left(lambda: context.run(tasks.start_soon, note) and None)
 
 
 async def _find(app: App, job_id: str) -> Job:

@@ -27,15 +27,15 @@ from mcp.types import CallToolResult, ListRootsResult, ResourceLink, TextContent
 
 from mtu_mcp.app import App, UnderWay
 from mtu_mcp.capabilities._handed import KIND, lose_the_dead, plain, restored, stored
+from mtu_mcp.delivery import current_delivery
 from mtu_mcp.errors import MtuError
 from mtu_mcp.gateway import current_scope
-from mtu_mcp.receipts import current_receipt
 from mtu_mcp.server.edge import failed, hide_key
 from mtu_mcp.server.work import Work, noted
 
 if TYPE_CHECKING:
+    from mtu_mcp.delivery import Delivery
     from mtu_mcp.gateway import Scope
-    from mtu_mcp.receipts import Receipt
     from mtu_mcp.records import Job
 
     Body = Callable[..., Awaitable[CallToolResult]]
@@ -121,7 +121,7 @@ class Calls:
         """Wait for the answer, or until it is time to hand off."""
         work.waiting += 1
         work.held += 1
-        receipt = None
+        delivery = None
         try:
             with anyio.CancelScope(deadline=scope.until):
                 await work.ended.wait()
@@ -130,7 +130,7 @@ class Calls:
                     return _still_running(job, work)
                 await work.ended.wait()
             answer = self._answer(work)
-            if (receipt := current_receipt()) is None:
+            if (delivery := current_delivery()) is None:
                 await self._given(work)
         except BaseException as error:
             if not isinstance(error, Exception):
@@ -139,10 +139,10 @@ class Calls:
         finally:
             work.waiting -= 1
             work.leave(scope)
-            if receipt is None:
+            if delivery is None:
                 self._let_go(work)
             else:
-                self._await_receipt(work, receipt)
+                self._await_delivery(work, delivery)
         return answer
 
     def _answer(self, work: Work) -> CallToolResult:
@@ -153,7 +153,7 @@ class Calls:
             return failed(f"The call was stopped. {work.why}{kept}")
         return work.result
 
-    def _await_receipt(self, work: Work, receipt: Receipt) -> None:
+    def _await_delivery(self, work: Work, delivery: Delivery) -> None:
         """Hold on to the work until its answer has left, or has not."""
         context, tasks = copy_context(), self._app.tasks  # whoever notices may be nobody's task
 
@@ -162,8 +162,8 @@ class Calls:
             self._let_go(work)
 
         if tasks is not None:
-            receipt.once_left(lambda: context.run(tasks.start_soon, given) and None)
-            receipt.otherwise(lambda: context.run(self._let_go, work))
+            delivery.once_left(lambda: context.run(tasks.start_soon, given) and None)
+            delivery.otherwise(lambda: context.run(self._let_go, work))
 
     def _let_go(self, work: Work) -> None:
         """One less holds on to the work. The last one leaves it to whoever asks the same again, if nobody was given it."""

@@ -93,12 +93,12 @@ def _behind_a_door(
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
 
+    from mtu_mcp.server.deliveries import Deliveries
     from mtu_mcp.server.door import Door, parts_of
-    from mtu_mcp.server.receipts import Receipts
     from mtu_mcp.server.uploads import Listening, tickets_for, upload_routes
 
     settings = server.app.settings
-    around = [Middleware(Receipts), Middleware(Door, settings, guard, *parts_of(settings))]
+    around = [Middleware(Deliveries), Middleware(Door, settings, guard, *parts_of(settings))]
     if (tickets := tickets_for(server.app, host)) is not None:
         routes = [*routes, *upload_routes(server.app, tickets, guard)]
         around = [Middleware(Listening, tickets), *around]

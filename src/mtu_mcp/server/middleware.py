@@ -14,8 +14,8 @@ from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, Server
 
 from mtu_mcp.app import App, bind_app, bind_owner, current_owner
 from mtu_mcp.capabilities._approval import FREE, fingerprint
+from mtu_mcp.delivery import bind_delivery
 from mtu_mcp.gateway import open_scope
-from mtu_mcp.receipts import bind_receipt
 from mtu_mcp.server.deadlines import patience
 from mtu_mcp.server.edge import hide_key
 from mtu_mcp.server.progress import Reporter
@@ -37,7 +37,7 @@ def bound_to(app: App, look: Callable[[], None] = lambda: None) -> ServerMiddlew
 
         with open_scope(Reporter(report)) as scope:
             params = ctx.params or {}
-            bind_receipt(ctx.request)
+            bind_delivery(ctx.request)
             scope.owner = current_owner()
             scope.tool = str(params.get("name", ""))[:100]
             if scope.tool not in FREE:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-KEY: Final = "mtu.receipt"
+KEY: Final = "mtu.delivery"
 
-_receipt: ContextVar[Receipt | None] = ContextVar("mtu_mcp_receipt", default=None)
+_delivery: ContextVar[Delivery | None] = ContextVar("mtu_mcp_delivery", default=None)
 
 
-class Receipt:
-    """What becomes of one response."""
+class Delivery:
+    """Whether one response reached its client, and what waits to hear of it."""
 
     def __init__(self) -> None:
         self._left: bool | None = None
@@ -49,12 +49,12 @@ class Receipt:
                     call()
 
 
-def bind_receipt(request: Any) -> None:
-    """Make the receipt of an HTTP request, if it has one, the one of this context."""
+def bind_delivery(request: Any) -> None:
+    """Make the delivery of an HTTP request's answer, if it is known, the one of this context."""
     scope: Any = getattr(request, "scope", None)
-    _receipt.set(scope.get(KEY) if isinstance(scope, dict) else None)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+    _delivery.set(scope.get(KEY) if isinstance(scope, dict) else None)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
 
 
-def current_receipt() -> Receipt | None:
-    """The receipt of the request this context answers."""
-    return _receipt.get()
+def current_delivery() -> Delivery | None:
+    """How the answer to this context's request fares; None where nobody can tell, as on stdio."""
+    return _delivery.get()

@@ -1,4 +1,4 @@
-"""Whether answers over HTTP left, as the server that sends them sees it; what is done about it is in `mtu_mcp.receipts`."""
+"""Whether answers over HTTP left, as the server that sends them sees it; what is done about it is in `mtu_mcp.delivery`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from mtu_mcp.receipts import KEY, Receipt
+from mtu_mcp.delivery import KEY, Delivery
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,8 +17,8 @@ TURNS: Final = 3
 """Turns of the event loop until a connection that was lost is known to be; what is sent meanwhile goes nowhere in silence."""
 
 
-class Receipts:
-    """An ASGI application that gives each request of the one inside a receipt."""
+class Deliveries:
+    """An ASGI application that gives each request of the one inside a delivery."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -28,7 +28,7 @@ class Receipts:
         if scope["type"] != "http" or scope["path"].startswith(OLDER):
             await self._app(scope, receive, send)
             return
-        receipt = Receipt()
+        delivery = Delivery()
         gone = False
 
         async def hear() -> Message:
@@ -43,9 +43,9 @@ class Receipts:
                 await anyio.lowlevel.checkpoint()
             await send(message)
             if last:
-                receipt.settle(left=not gone)
+                delivery.settle(left=not gone)
 
         try:
-            await self._app({**scope, KEY: receipt}, hear, tell)
+            await self._app({**scope, KEY: delivery}, hear, tell)
         finally:
-            receipt.settle(left=False)
+            delivery.settle(left=False)
