@@ -51,7 +51,7 @@ def test_help_is_chinese_and_fits_eighty_columns(command: str) -> None:
     code, said, errors = run({}, *([command] if command else []), "--help")
     assert (code, errors) == (0, "")
     assert said.startswith("用法：mtu-mcp")
-    assert "选项" in said
+    assert "\n选项：\n" in said
     assert not ENGLISH.search(said.replace('eval "$(mtu-mcp', ""))
     assert max(map(width, said.splitlines())) <= 80
 

@@ -7,6 +7,7 @@ all `serve`, loads none. argparse breaks lines by counting characters; Chinese n
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterable
 from typing import Any, NoReturn
@@ -43,6 +44,10 @@ class Formatter(argparse.HelpFormatter):
         first, *others = super()._format_usage(usage, actions, groups, prefix).splitlines(keepends=True)
         further = " " * (width(prefix or "") - len(prefix or ""))  # argparse indents by characters
         return first + "".join(further + line if line.strip() else line for line in others)
+
+    def format_help(self) -> str:
+        """Put it together; argparse ends a heading with a colon of its own, which is too narrow after Chinese."""
+        return re.sub(r"(?<=[^\x00-\x7f]):$", "：", super().format_help(), flags=re.MULTILINE)
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         return action.help and gettext(action.help)
