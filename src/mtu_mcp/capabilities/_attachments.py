@@ -17,7 +17,6 @@ import functools
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 from urllib.parse import urlsplit
 
@@ -244,7 +243,7 @@ def _wished(ctx: Context) -> dict[str, tuple[Wish, Sequence[Family]]]:
     """The texts of a call that ask for the latest, and what each asks for."""
     params = ctx.request_context.params or {}
     given = params.get("arguments")
-    files = _taken().get(str(params.get("name", "")), {})
+    files = _taken(str(params.get("name", "")))
     if not files or not isinstance(given, Mapping):
         return {}
     from mtu_mcp.media import wish_of
@@ -261,11 +260,10 @@ def _wished(ctx: Context) -> dict[str, tuple[Wish, Sequence[Family]]]:
     return found
 
 
-@cache
-def _taken() -> Mapping[str, Mapping[str, Sequence[Family]]]:
+def _taken(tool: str) -> Mapping[str, Sequence[Family]]:
     from mtu_mcp.capabilities import capabilities
 
-    return {tool.name: tool.files for one in capabilities() for tool in one.tools if tool.files}
+    return next((one.files for capability in capabilities() for one in capability.tools if one.name == tool), {})
 
 
 def _key(ctx: Context) -> tuple[str, str]:

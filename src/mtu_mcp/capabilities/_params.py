@@ -1,19 +1,30 @@
 """Parameters that several tools share, worded once so that the list of tools stays small."""
 
-from typing import Annotated, Any
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 from pydantic import Field
 
-
-class Names:
-    """What a parameter names, beside its type; told apart by the tests that try every parameter of a kind."""
-
-    def __init__(self, what: str) -> None:
-        self.what = what
+if TYPE_CHECKING:
+    from mtu_mcp.media import Family
 
 
-FileName = Annotated[str, Names("file")]
-"""A path, URL, data URI, mtu://media/ link or `latest`: whoever takes one opens it with `media.open_reference`."""
+class File:
+    """Beside a parameter's type: its text names a file, and of which families.
+
+    The text is a path, URL, data URI, mtu://media/ link or `latest`: whoever takes one opens it with
+    `media.open_reference`. Tests find these parameters by it and try every one.
+    """
+
+    def __init__(self, *families: Family) -> None:
+        self.families = families
+
+
+PictureName = Annotated[str, File("image")]
+DocumentName = Annotated[str, File("document")]
 
 ModelName = Annotated[str | None, Field(description="See list_models.")]
 ConversationName = Annotated[
@@ -23,3 +34,18 @@ Options = Annotated[dict[str, Any] | None, Field(description="Further API fields
 
 RESERVED = frozenset({"model", "messages", "stream", "stream_options", "input", "prompt", "file", "image", "mask"})
 """Fields a tool sets itself; `options` may not replace them."""
+
+
+@cache
+def files_of(tool: Callable[..., Any]) -> Mapping[str, tuple[Family, ...]]:
+    """The parameters of a tool that name files, and the families each takes."""
+    found = {name: next(_marks(hint), None) for name, hint in get_type_hints(tool, include_extras=True).items()}
+    return {name: mark.families for name, mark in found.items() if mark}
+
+
+def _marks(hint: Any) -> Iterator[File]:
+    for inner in get_args(hint):
+        if isinstance(inner, File):
+            yield inner
+        else:
+            yield from _marks(inner)

@@ -7,8 +7,10 @@ listed without a server, and the edge (errors, redaction, toolsets) is applied t
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from mtu_mcp.capabilities._params import files_of
 
 if TYPE_CHECKING:
     from mtu_mcp.media import Family
@@ -31,7 +33,6 @@ class ToolSpec:
         idempotent: Calling twice is the same as calling once.
         open_world: Reaches the gateway or the web.
         search_hint: Words that a host's tool search should find it by.
-        files: The parameters that name files, and the families of file each takes; there `latest` may stand for one.
     """
 
     fn: Callable[..., Any]
@@ -43,12 +44,16 @@ class ToolSpec:
     idempotent: bool = False
     open_world: bool = True
     search_hint: str = ""
-    files: Mapping[str, tuple[Family, ...]] = field(default_factory=dict[str, "tuple[Family, ...]"])
 
     @property
     def name(self) -> str:
         """The function's name is the tool's name."""
         return self.fn.__name__
+
+    @property
+    def files(self) -> Mapping[str, tuple[Family, ...]]:
+        """The parameters that name files, as their types say, and the families each takes."""
+        return files_of(self.fn)
 
 
 @dataclass(frozen=True, slots=True)

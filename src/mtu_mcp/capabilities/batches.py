@@ -26,7 +26,7 @@ from mtu_mcp.capabilities._asks import ask_roots, folders
 from mtu_mcp.capabilities._deposits import offered
 from mtu_mcp.capabilities._jobs import JobKind, register
 from mtu_mcp.capabilities._lines import MOST_BYTES, MOST_LINES, Lines, checked, require_limits, written
-from mtu_mcp.capabilities._params import FileName, ModelName, Options
+from mtu_mcp.capabilities._params import DocumentName, ModelName, Options
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._upstream import asking, choose, further_fields, remark
 from mtu_mcp.errors import BadAnswer, BadInput, MtuError, NotOffered, Unreachable, UpstreamFailure
@@ -66,7 +66,7 @@ def _roots(ctx: Context, file: str | None) -> ListRoots | None:
 
 async def run_batch(
     prompts: Annotated[list[str] | None, Field(max_length=MOST_LINES)] = None,
-    file: Annotated[FileName | None, Field(description="Instead: JSONL of batch requests.")] = None,
+    file: Annotated[DocumentName | None, Field(description="Instead: JSONL of batch requests.")] = None,
     endpoint: Endpoint = "chat/completions",
     system: str | None = None,
     model: ModelName = None,
@@ -229,7 +229,6 @@ CAPABILITY = Capability(
             toolset="batches",
             writes=True,
             search_hint="many prompts bulk cheap JSONL",
-            files={"file": ("document",)},
         ),
     )
 )

@@ -23,7 +23,7 @@ from mtu_mcp.capabilities._caching import FIELD, marked
 from mtu_mcp.capabilities._calls import function_tools, result_turns, tools_of
 from mtu_mcp.capabilities._effects import unheeded
 from mtu_mcp.capabilities._endpoints import ask
-from mtu_mcp.capabilities._params import ConversationName, FileName, Options
+from mtu_mcp.capabilities._params import ConversationName, Options, PictureName
 from mtu_mcp.capabilities._parts import Part, image_part, text_part
 from mtu_mcp.capabilities._pictures import take_out
 from mtu_mcp.capabilities._schemas import mismatch, object_schema
@@ -64,7 +64,7 @@ async def chat(
     ] = None,
     conversation: ConversationName = None,
     system: Annotated[str | None, Field(description="Instructions.")] = None,
-    images: Annotated[list[FileName] | None, Field(description="Paths or URLs.")] = None,
+    images: Annotated[list[PictureName] | None, Field(description="Paths or URLs.")] = None,
     prefix: Annotated[str | None, Field(description="How the answer must begin.")] = None,
     json_schema: Annotated[dict[str, Any] | None, Field(description="The answer must follow it.")] = None,
     tools: Annotated[list[dict[str, Any]] | None, Field(description="Functions it may ask you to call.")] = None,
@@ -227,7 +227,6 @@ CAPABILITY = Capability(
             chat,
             title="Chat with a model",
             search_hint="LLM second opinion",
-            files={"images": ("image",)},
         ),
     )
 )

@@ -21,7 +21,7 @@ from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
 from mtu_mcp.capabilities._papers import LONGEST_PAUSE, PARSE_SECONDS, Desk, Paper, as_systems, remembered, stored
-from mtu_mcp.capabilities._params import ConversationName, FileName, ModelName
+from mtu_mcp.capabilities._params import ConversationName, File, ModelName
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._talk import UNKNOWN_WINDOW, assistant_turn, keep, open_talk
 from mtu_mcp.capabilities._upstream import asking, choose, remark, require_words
@@ -33,6 +33,8 @@ from mtu_mcp.records import Turn
 if TYPE_CHECKING:
     from mtu_mcp.capabilities._talk import Talk
     from mtu_mcp.catalogue import Choice
+
+PaperName = Annotated[str, File("document", "image")]
 
 ROLE: Final = "You answer questions about the documents you are given, and say so when they do not hold the answer."
 MOST_DOCUMENTS: Final = 100
@@ -50,7 +52,7 @@ def _roots(ctx: Context, documents: list[str] | None) -> ListRoots | None:
 async def ask_document(
     question: str,
     documents: Annotated[
-        list[FileName] | None, Field(description="Paths, URLs or file ids.", max_length=MOST_DOCUMENTS)
+        list[PaperName] | None, Field(description="Paths, URLs or file ids.", max_length=MOST_DOCUMENTS)
     ] = None,
     text: Annotated[str | None, Field(description="A document as text.")] = None,
     texts: Annotated[list[dict[str, Any]] | None, Field(description="Several: {title, content}.")] = None,
@@ -186,7 +188,6 @@ CAPABILITY = Capability(
             title="Ask about documents",
             toolset="documents",
             search_hint="PDF Word docx report contract book summary qwen-long",
-            files={"documents": ("document", "image")},
         ),
     )
 )

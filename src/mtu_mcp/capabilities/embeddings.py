@@ -21,7 +21,7 @@ from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
 from mtu_mcp.capabilities._batches import Batches, tokens_about
 from mtu_mcp.capabilities._nearness import MOST_PAIRED, Near, nearest_pairs, nearest_to
-from mtu_mcp.capabilities._params import FileName
+from mtu_mcp.capabilities._params import DocumentName
 from mtu_mcp.capabilities._passages import Passages, read_passages, written
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._upstream import asking, choose, remark, require_words
@@ -47,7 +47,7 @@ def _roots(ctx: Context, file: str | None) -> ListRoots | None:
 async def embed_text(
     texts: Annotated[list[str] | None, Field(description="To embed.")] = None,
     file: Annotated[
-        FileName | None, Field(description="Text, CSV or JSONL; one saved here is not embedded again.")
+        DocumentName | None, Field(description="Text, CSV or JSONL; one saved here is not embedded again.")
     ] = None,
     query: Annotated[str | None, Field(description="To search for.")] = None,
     top: Annotated[int, Field(ge=0, le=100)] = 5,
@@ -259,7 +259,6 @@ CAPABILITY = Capability(
             embed_text,
             title="Embed texts",
             toolset="vectors",
-            files={"file": ("document",)},
         ),
     )
 )

@@ -21,7 +21,7 @@ from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
 from mtu_mcp.capabilities._deposits import offered, stored_text
-from mtu_mcp.capabilities._params import FileName
+from mtu_mcp.capabilities._params import File
 from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec, ToolSpec
 from mtu_mcp.capabilities._upstream import upload_of
 from mtu_mcp.errors import BadInput, MtuError, NotFound, Rejected
@@ -36,6 +36,7 @@ MOST_BYTES: Final = 512 * 1024 * 1024
 """The Files API takes files of at most 512 MB."""
 SHOWN: Final = 100
 FAMILIES: Final[tuple[Family, ...]] = ("document", "image", "audio", "video")
+AnyFileName = Annotated[str, File(*FAMILIES)]
 
 USUAL: Final = ("user_data", "file-extract")
 """Purposes of a file nobody gave one: OpenAI's, then Model Studio's, which knows no other for documents."""
@@ -51,7 +52,7 @@ def _roots(ctx: Context, file: str | None) -> ListRoots | None:
 
 async def manage_files(
     action: Action,
-    file: Annotated[FileName | None, Field(description="To upload: path, URL or mtu://media/ link.")] = None,
+    file: Annotated[AnyFileName | None, Field(description="To upload: path, URL or mtu://media/ link.")] = None,
     file_id: Annotated[str | None, Field(description="To read or delete; to list: those after it.")] = None,
     purpose: Annotated[
         str | None, Field(description="user_data, file-extract, batch, fine-tune, ...; also filters the list.")
@@ -197,7 +198,6 @@ CAPABILITY = Capability(
             writes=True,
             destructive=True,
             search_hint="upload list download delete remote files storage",
-            files={"file": FAMILIES},
         ),
     ),
     resources=(

@@ -21,7 +21,7 @@ from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_model, ask_roots, can_sample, folders, said
 from mtu_mcp.capabilities._endpoints import ask
-from mtu_mcp.capabilities._params import FileName, ModelName, Options
+from mtu_mcp.capabilities._params import ModelName, Options, PictureName
 from mtu_mcp.capabilities._parts import image_part, text_part
 from mtu_mcp.capabilities._pictures import inside, keep_picture, picture_bytes, unlike, without_pictures
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
@@ -71,10 +71,10 @@ def _refined(ctx: Context, prompt: str | None, refine_prompt: bool) -> Sample | 
 async def generate_image(
     prompt: Annotated[str | None, Field(description="What to draw or change.")] = None,
     images: Annotated[
-        list[FileName] | None,
+        list[PictureName] | None,
         Field(description="Pictures to edit or combine; without a prompt, to vary.", max_length=MOST_REFERENCES),
     ] = None,
-    mask: Annotated[FileName | None, Field(description="PNG whose transparent part may change.")] = None,
+    mask: Annotated[PictureName | None, Field(description="PNG whose transparent part may change.")] = None,
     n: Annotated[int, Field(ge=1, le=10)] = 1,
     size: Annotated[str | None, Field(description="Such as 1024x1024.")] = None,
     quality: Quality | None = None,
@@ -273,7 +273,6 @@ CAPABILITY = Capability(
             title="Make or edit pictures",
             writes=True,
             search_hint="draw image illustration logo inpaint",
-            files={"images": ("image",), "mask": ("image",)},
         ),
     )
 )

@@ -18,7 +18,7 @@ from pydantic import Field
 from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
-from mtu_mcp.capabilities._params import FileName
+from mtu_mcp.capabilities._params import PictureName
 from mtu_mcp.capabilities._parts import image_part
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._upstream import asking, choose, remark
@@ -44,7 +44,7 @@ def _roots(ctx: Context, images: list[str] | None) -> ListRoots | None:
 
 async def moderate_content(
     texts: Annotated[list[str] | None, Field(description="To judge.")] = None,
-    images: Annotated[list[FileName] | None, Field(description="Paths or URLs.")] = None,
+    images: Annotated[list[PictureName] | None, Field(description="Paths or URLs.")] = None,
     model: Annotated[str | None, Field(description="See list_models.")] = None,
     *,
     app: Annotated[App, Resolve(current_app)],
@@ -165,7 +165,6 @@ CAPABILITY = Capability(
             toolset="safety",
             read_only=True,
             idempotent=True,
-            files={"images": ("image",)},
         ),
     )
 )

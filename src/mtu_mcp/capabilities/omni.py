@@ -20,7 +20,7 @@ from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
 from mtu_mcp.capabilities._effects import unheeded
-from mtu_mcp.capabilities._params import ConversationName, FileName, ModelName, Options
+from mtu_mcp.capabilities._params import ConversationName, File, ModelName, Options
 from mtu_mcp.capabilities._parts import (
     Part,
     audio_part,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from mtu_mcp.media import Family, Media, Workspace
 
 FAMILIES: tuple[Family, ...] = ("image", "audio", "video")
+MediaName = Annotated[str, File(*FAMILIES)]
 MEGABYTE = 1024 * 1024
 BARE = ("OpenAI", "Google")
 """Makers whose models take a sound as base64 alone (OpenAI API reference, input_audio; Google's OpenAI interface)."""
@@ -53,7 +54,7 @@ async def _roots(ctx: Context, media: list[str] | None, conversation: str | None
 async def understand(
     question: Annotated[str, Field(description="What to find out.", min_length=1)],
     media: Annotated[
-        list[FileName] | None,
+        list[MediaName] | None,
         Field(description="Pictures, or one sound, or one video: paths, URLs, mtu://media/ links."),
     ] = None,
     frames: Annotated[bool, Field(description="The pictures are frames of one video, in order.")] = False,
@@ -241,7 +242,6 @@ CAPABILITY = Capability(
             understand,
             title="Understand pictures, sound or video",
             search_hint="describe photo OCR",
-            files={"media": FAMILIES},
         ),
     )
 )

@@ -18,7 +18,7 @@ from pydantic import Field
 from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer, incomplete
 from mtu_mcp.capabilities._asks import ask_roots, folders
-from mtu_mcp.capabilities._params import FileName, ModelName, Options
+from mtu_mcp.capabilities._params import DocumentName, ModelName, Options
 from mtu_mcp.capabilities._series import in_pieces, split_text
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._texts import read_text
@@ -52,7 +52,7 @@ def _roots(ctx: Context, file: str | None) -> ListRoots | None:
 
 async def speak(
     text: Annotated[str | None, Field(description="Any length.")] = None,
-    file: Annotated[FileName | None, Field(description="Or a text file.")] = None,
+    file: Annotated[DocumentName | None, Field(description="Or a text file.")] = None,
     voice: Annotated[str, Field(description="alloy, coral, nova, onyx, ...")] = VOICE,
     format: Format = "mp3",  # noqa: A002 - the word models expect
     speed: Annotated[float | None, Field(ge=0.25, le=4)] = None,
@@ -202,7 +202,6 @@ CAPABILITY = Capability(
             toolset="audio",
             writes=True,
             search_hint="TTS voice read aloud narration",
-            files={"file": ("document",)},
         ),
     )
 )

@@ -14,7 +14,7 @@ from pydantic import Field
 from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
-from mtu_mcp.capabilities._params import FileName, ModelName, Options
+from mtu_mcp.capabilities._params import File, ModelName, Options
 from mtu_mcp.capabilities._recordings import MOST_BYTES, Outcome, too_long, transcribe_pieces
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._upstream import asking, choose, further_fields, remark, upload_of
@@ -36,6 +36,7 @@ MOST_SEGMENTS: Final = 2_000
 """Lines a player follows; some two hours of speech."""
 
 Format = Literal["text", "srt", "vtt", "segments"]
+RecordingName = Annotated[str, File("audio", "video")]
 
 
 def _roots(ctx: Context, file: str) -> ListRoots | None:
@@ -43,7 +44,7 @@ def _roots(ctx: Context, file: str) -> ListRoots | None:
 
 
 async def transcribe(
-    file: Annotated[FileName, Field(description="Sound or video: path, URL, data URI or mtu://media/ link.")],
+    file: Annotated[RecordingName, Field(description="Sound or video: path, URL, data URI or mtu://media/ link.")],
     output: Annotated[Format, Field(description="segments: lines with times.")] = "text",
     language: Annotated[str | None, Field(description="Code of the language spoken, as en or zh.")] = None,
     to_english: Annotated[bool, Field(description="Translate to English.")] = False,
@@ -212,7 +213,6 @@ CAPABILITY = Capability(
             transcribe,
             title="Transcribe speech",
             search_hint="audio recording meeting subtitles whisper",
-            files={"file": ("audio", "video")},
         ),
     )
 )

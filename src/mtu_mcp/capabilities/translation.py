@@ -21,7 +21,7 @@ from mtu_mcp.amounts import counted
 from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
-from mtu_mcp.capabilities._params import FileName, ModelName, Options
+from mtu_mcp.capabilities._params import DocumentName, ModelName, Options
 from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec, ToolSpec
 from mtu_mcp.capabilities._texts import read_text
 from mtu_mcp.capabilities._upstream import choose, further_fields, remark
@@ -62,7 +62,7 @@ def _roots(ctx: Context, file: str | None) -> ListRoots | None:
 async def translate_text(
     target: Annotated[str, Field(description="Name or code, see mtu://languages.")],
     text: str | None = None,
-    file: Annotated[FileName | None, Field(description="Or a .md, .srt, .vtt or .txt file.")] = None,
+    file: Annotated[DocumentName | None, Field(description="Or a .md, .srt, .vtt or .txt file.")] = None,
     source: str = "auto",
     terms: Annotated[Pairs, Field(description="Term: translation.")] = None,
     memory: Annotated[Pairs, Field(description="Sentence: translation.")] = None,
@@ -191,7 +191,6 @@ CAPABILITY = Capability(
             title="Translate",
             toolset="text",
             search_hint="localize subtitles srt glossary",
-            files={"file": ("document",)},
         ),
     ),
     resources=(ResourceSpec("mtu://languages", languages, "Languages"),),
