@@ -263,7 +263,8 @@ def _wished(ctx: Context) -> dict[str, tuple[Wish, Sequence[Family]]]:
 def _taken(tool: str) -> Mapping[str, Sequence[Family]]:
     from mtu_mcp.capabilities import capabilities
 
-    return next((one.files for capability in capabilities() for one in capability.tools if one.name == tool), {})
+    specs = (one for capability in capabilities() for one in capability.tools)
+    return next((one.files for one in specs if one.name == tool), dict[str, "Sequence[Family]"]())
 
 
 def _key(ctx: Context) -> tuple[str, str]:
