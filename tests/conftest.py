@@ -11,6 +11,12 @@ from mtu_mcp.sandbox import Sandbox
 os.environ["LC_ALL"] = "C.UTF-8"  # what the commands say is compared in English, whatever this machine speaks
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Half a surrogate pair in a log, as hostile tests leave there, ends a run in several processes: none can send it."""
+    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
+
+
 @pytest.fixture
 def gateway() -> Iterator[Sandbox]:
     """A fresh embedded gateway on a free loopback port."""

@@ -208,9 +208,9 @@ class Budget:
         try:
             await aftermath.heard(self._ledger, self._catalogue, news, ceilings=self.strict)
         except MtuError as error:
-            _log.warning("%s could not be settled yet: %s", news.remote, error)
+            _log.warning("%a could not be settled yet: %s", news.remote, error)
         except Exception:  # noqa: BLE001 - what was read goes out, whatever is wrong with the books
-            _log.exception("%s could not be settled", news.remote)
+            _log.exception("%a could not be settled", news.remote)
 
     async def entrust(self, exchange: Exchange, job: str) -> None:
         """Let a job see to the end of what a call begins, also when this process is gone.
