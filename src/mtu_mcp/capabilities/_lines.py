@@ -23,7 +23,6 @@ MOST_BYTES: Final = {"": 200 * 1024 * 1024, "alibaba": 500 * 1024 * 1024}
 MOST_LINE: Final = {"": 64 * 1024 * 1024, "alibaba": 6 * 1024 * 1024}
 """Model Studio takes 6 MB a line."""
 MOST_PROBLEMS: Final = 5
-ENDPOINTS: Final = ("chat/completions", "responses", "embeddings", "completions", "moderations")
 _INPUT: Final = {"completions": "prompt"}
 
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from mtu_mcp.media.library import Library
     from mtu_mcp.media.workspace import Workspace
 
-WORD: Final = "latest"
 UPLOADED: Final = "uploaded"
 """What the sidecar of a file says that a person handed in."""
 MOST_WISHED: Final = 16

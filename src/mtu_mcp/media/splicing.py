@@ -12,8 +12,6 @@ from typing import Final
 from mtu_mcp.media.frames import Frame, adts_frame, mpeg_frame
 from mtu_mcp.media.kinds import Kind, synchsafe
 
-JOINABLE: Final = ("wav", "mp3", "aac")
-"""Extensions of the kinds `join_sounds` joins."""
 _UNKNOWN_SIZES: Final = (0, 0xFFFFFFFF)
 _LONGEST_WAV: Final = 0xFFFFFFFF - 64
 

@@ -9,7 +9,6 @@ import json
 import logging
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import parse_qs
 
 import anyio
@@ -183,8 +182,3 @@ def _replay(body: bytes) -> Receive:
         raise AssertionError
 
     return receive
-
-
-def refusal_body(refusal: Refusal, desk: Desk, entry: Entry) -> dict[str, Any]:
-    """The JSON of a refusal, for those who put one into a stream."""
-    return render(refusal, desk.dialect, entry.request_id)[1]
