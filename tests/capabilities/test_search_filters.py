@@ -82,10 +82,31 @@ async def test_openai_filters_by_host_and_is_asked_for_age_in_words(environ: Env
 
 async def test_a_search_model_is_asked_for_both_in_words(environ: Environ, gateway: Sandbox) -> None:
     """OpenAI API reference: web_search_options has neither."""
-    body, said = await asked(environ, gateway, engine="openai", recency="week", sites=["example.org"])
+    named = {"engine": "openai", "model": "gpt-5-search-api"}
+    body, said = await asked(environ, gateway, recency="week", sites=["example.org"], **named)
     assert body["messages"][0]["content"].endswith("(Use only sources of the last week from example.org.)")
     assert "cannot filter by age or site" in said
     assert "lie outside the sites that were asked for." in said
+
+
+@pytest.mark.parametrize("engine", ["auto", "openai"])
+async def test_hosts_are_filtered_by_the_search_tool_where_no_model_was_named(
+    environ: Environ, gateway: Sandbox, engine: str
+) -> None:
+    """OpenAI API reference: only the tool of the Responses API has filters.allowed_domains; the search models have not."""
+    body, said = await asked(environ, gateway, "/responses", engine=engine, sites=[KITCHEN])
+    assert body["tools"] == [{"type": "web_search", "filters": {"allowed_domains": [KITCHEN]}}]
+    assert f"{body['model']} was used: its search filters by site, which gpt-5-search-api cannot." in said
+    assert "outside the sites" not in said
+
+
+async def test_a_gateway_without_the_responses_api_is_asked_for_hosts_in_words(environ: Environ) -> None:
+    """Our promise: a missing endpoint costs nothing, so the search model is asked, also by `auto` and the next time."""
+    with Sandbox(Options(without=("/responses",))) as lacking:
+        async with connect(MEMORY, {**environ, "MTU_BASE_URL": lacking.base_url}) as client:
+            for engine in ("openai", "auto", "auto"):
+                said = await answered(client, "web_search", query=TEA, engine=engine, sites=[KITCHEN])
+                assert "gpt-5-search-api cannot filter by site; it was only asked to in words." in said
 
 
 async def test_jina_researches_and_lists_what_it_visited(environ: Environ, gateway: Sandbox) -> None:

@@ -108,7 +108,7 @@ class Found:
         """The sources as numbered Markdown, with up to `quotes` characters of each."""
         lines: list[str] = []
         for number, source in enumerate(self.sources, 1):
-            facts = ", ".join(filter(None, (source.site, source.date)))
+            facts = ", ".join(filter(None, (source.site, source.date.removesuffix(" 00:00:00"))))
             line = f"{number}. [{source.title or source.url}]({source.url})" + (f" ({facts})" if facts else "")
             if source.quote:
                 line += f"\n   {' '.join(source.quote.split())[:quotes]}"
@@ -192,22 +192,44 @@ async def _why_not(app: App, engine: str) -> str:
     if engine == "baidu":
         return app.missing.get("baidu", "")
     capability = _CAPABILITIES[engine]
-    if engine == "openai" and "responses" in app.missing:
-        return app.missing["responses"]
     offer = await app.catalogue.offered()
     model = (await choose(app, capability, "")).model
+    if engine == "openai" and "responses" in app.missing and not _in_chat(app, model):
+        return app.missing["responses"]
     return "" if not offer.live or model in offer.names else f"the gateway lists no model for it ({model} is missing)"
 
 
 async def _openai(app: App, query: Query) -> Found:
     chosen = await choose(app, "search", query.model)
+    if not _in_chat(app, chosen.model):
+        return await _by_responses(app, query, chosen)
+    if other := await _filtering(app, query, chosen.model):
+        try:
+            return await _by_responses(app, query, other)
+        except (NotOffered, UnknownModel):
+            pass  # that cost nothing; the search model is asked in words
+    applied = for_openai_chat(query.filters, chosen.model, query.options)
+    found = await _by_chat(app, replace(query, options={}), "openai", chosen, applied)
+    found.miss("web_search_options")
+    return found
+
+
+def _in_chat(app: App, model: str) -> bool:
+    """Whether it is one of the search models, which live on the chat endpoint and always search."""
+    return "search" in model or "chat_search" in app.catalogue.entry(model).traits
+
+
+async def _filtering(app: App, query: Query, model: str) -> Choice | None:
+    """The model to ask instead of a search model where hosts were named and no model: the search tool filters by them."""
+    if not query.filters.sites or query.model.strip() or app.settings.model_search or "responses" in app.missing:
+        return None
+    other = await app.catalogue.first_with("search", "responses_search")
+    why = f"its search filters by site, which {model} cannot"
+    return replace(other, why=why, expected=False) if other else None
+
+
+async def _by_responses(app: App, query: Query, chosen: Choice) -> Found:
     model = chosen.model
-    # The search models live on the chat endpoint and always search.
-    if "search" in model or "chat_search" in app.catalogue.entry(model).traits:
-        applied = for_openai_chat(query.filters, model, query.options)
-        found = await _by_chat(app, replace(query, options={}), "openai", chosen, applied)
-        found.miss("web_search_options")
-        return found
     applied = for_openai(query.filters, query.options)
     options = {"include": ["web_search_call.action.sources"], **applied.fields}
     async with asking(app, "responses", model, "search"):

@@ -87,7 +87,7 @@ async def web_search(
     if visited and len(found.visited) > len(found.sources):
         answer.say(f"Pages visited ({len(found.visited)}):\n" + "\n".join(f"- {url}" for url in visited))
     if found.queries:
-        answer.say("Searched for: " + "; ".join(found.queries[:MOST_VISITED]))
+        answer.say("Searched for: " + "; ".join(" ".join(words.split()) for words in found.queries[:MOST_VISITED]))
     data: dict[str, Any] = {"query": query, "engine": found.engine, "model": found.model, "answer": text}
     data["sources"] = [source.as_dict(number) for number, source in enumerate(found.sources, 1)]
     return answer.finish({**data, "visited": visited, "queries": list(found.queries[:MOST_VISITED])})

@@ -150,6 +150,13 @@ class Catalogue:
         why = f"it is the first of the preference list, and {reason}"
         return Choice(preferred[0] if preferred else "", why, expected=False)
 
+    async def first_with(self, capability: Capability, trait: str) -> Choice | None:
+        """The best offered model for a thing that also has a trait (`catalogue.entries`); None where none has."""
+        offer = await self.offered()
+        able = [name for name in offer.names if trait in self.entry(name).traits]
+        found = choices.choose_offered(self.facts, capability, able, self.today())
+        return found if offer.live and found and not self.facts.entry(found.model).retired(self.today()) else None
+
     async def makers_best(self, count: int) -> tuple[str, ...]:
         """The best chat model of each of so many makers, by the preference list and what the gateway offers."""
         offer = await self.offered()
