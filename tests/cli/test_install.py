@@ -126,6 +126,7 @@ def test_a_key_is_written_only_when_it_is_given(home: dict[str, str]) -> None:
     [
         (["claude-desktop", "--with-key"], "MTU_API_KEY, which is not set"),
         (["claude-desktop", "--key", "two words"], "no key has"),
+        (["claude-desktop", "--key", "sk-your-key"], "put your own key"),
         (["claude-desktop", "--name", "a b"], "letters, digits"),
         (["claude-desktop", "--project"], "no files of projects"),
         (["cursor", "--project", "nowhere-at-all"], "no such folder"),
@@ -321,6 +322,7 @@ def test_claude_code_s_own_command_is_used_where_it_is(home: dict[str, str]) -> 
     assert "Connected" in listed.stdout, listed.stdout + listed.stderr
     gone = run(usual, "uninstall", "claude-code")
     assert gone.returncode == 0, gone.stderr
+    assert "with its key if it had one" in gone.stdout
     assert "mtu" not in data(file_of("claude-code", home))["mcpServers"]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from mtu_mcp.errors import NotAuthorized, NotOffered, UpstreamFailure
 from mtu_mcp.gateway import Gateway
-from mtu_mcp.gateway.connections import Way, no_connection, skew, way_to
+from mtu_mcp.gateway.connections import Way, no_connection, skew, unusable, way_to
 from mtu_mcp.gateway.failures import from_transport
 from mtu_mcp.sandbox import Options, Sandbox
 from mtu_mcp.settings import Settings
@@ -94,6 +94,27 @@ def test_a_door_that_is_slammed_may_want_tls(url: str, mend: str) -> None:
         told = from_transport(error, 10, way_to(url, environ={}))
         assert mend in told.advice
         assert told.message.startswith("The connection to the gateway broke")
+
+
+@pytest.mark.parametrize(
+    ("error", "proxy", "environ", "variable"),
+    [
+        (FileNotFoundError(2, "No such file or directory"), "", {"SSL_CERT_FILE": "/x"}, "SSL_CERT_FILE"),
+        (ssl.SSLError(1, "[X509] no certificate found (_ssl.c:4149)"), "", {"SSL_CERT_DIR": "/x"}, "SSL_CERT_DIR"),
+        (ValueError("Unknown scheme"), "proxy", {"HTTPS_PROXY": "ftp://x"}, "MTU_PROXY"),
+        (ValueError("Unknown scheme"), "", {"HTTPS_PROXY": "x:1", "HTTP_PROXY": "ftp://x"}, "HTTP_PROXY"),
+        (ValueError("Unknown scheme"), "", {"https_proxy": "http://"}, "https_proxy"),
+        (ValueError("Unknown scheme"), "", {}, "the system's proxy settings"),
+    ],
+)
+def test_of_three_variables_the_one_that_cannot_be_used_is_named(
+    error: Exception, proxy: str, environ: dict[str, str], variable: str
+) -> None:
+    """Our promise: one thing to do, not three to look at."""
+    told = unusable(error, proxy, environ)
+    assert f"{variable} names" in told.message
+    assert variable in told.advice
+    assert "_ssl" not in told.message
 
 
 def test_clocks_are_compared_by_the_date_header() -> None:

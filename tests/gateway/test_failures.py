@@ -208,6 +208,24 @@ async def test_a_refused_key_under_200_says_to_look_at_the_address_too():
     assert "MTU_BASE_URL" in error.advice
 
 
+@pytest.mark.parametrize(
+    "answer", [json_body('{"detail":"Not Found"}', 404), Scripted(200, {}, (b"<!doctype html><title>Shop</title>",))]
+)
+async def test_an_address_where_nobody_chats_is_the_wrong_address(answer: Scripted):
+    """Our promise: one thing to do. Every gateway of this kind completes chats, so the address is what is wrong."""
+    error = await failure(answer)
+    assert type(error) is NotOffered
+    assert error.advice == "Check MTU_BASE_URL; the Mtu API's own is https://api.mtuo.ai/v1."
+
+
+async def test_the_example_of_a_key_is_told_from_a_key():
+    """Our promise: what was copied from the README unchanged is said to be so, and not sent."""
+    gateway, transport, _ = open_gateway(api_key="sk-your-key")
+    with pytest.raises(NotAuthorized, match="still the example"):
+        await gateway.chat(QUESTION)
+    assert transport.sent == []
+
+
 async def test_a_missing_endpoint_is_named_with_the_status():
     """Our promise: a 501 becomes a sentence about the endpoint, not a stack of JSON."""
     gateway, _, _ = open_gateway(json_body(openai("API not implemented", code="api_not_implemented"), 501))

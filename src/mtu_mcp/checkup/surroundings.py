@@ -43,7 +43,8 @@ def variables(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
     if found:
         return found
     count = sum(1 for name in known if environ.get(name))
-    return [Finding("settings", "ok", f"{count} MTU_ variables are set, and all can be used.")]
+    said = "No MTU_ variables are set." if not count else "1 MTU_ variable is set, and can be used."
+    return [Finding("settings", "ok", said if count < 2 else f"{count} MTU_ variables are set, and all can be used.")]
 
 
 def key(settings: Settings) -> Finding:

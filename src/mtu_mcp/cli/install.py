@@ -26,6 +26,7 @@ from mtu_mcp.cli._language import gettext as _
 from mtu_mcp.cli._language import joined, told
 from mtu_mcp.cli._replacement import changes, keep_copy, masked, read_file, replace_file
 from mtu_mcp.errors import MtuError, SettingsError
+from mtu_mcp.gateway.keys import EXAMPLE
 from mtu_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -116,6 +117,8 @@ def _key(job: Job, arguments: argparse.Namespace) -> tuple[str, str]:
         given = known.get_secret_value()
     if given and shared:
         raise ValueError(f"{job.file.name} of a project is shared with others, so no key is written into it")
+    if given == EXAMPLE and not arguments.print:
+        raise ValueError(f"--key {EXAMPLE} is the example of the README; put your own key in its place")
     if given:
         if not given.isascii() or not given.isprintable() or " " in given:
             raise ValueError("the key holds characters that no key has; paste it again, and nothing else")
@@ -243,10 +246,10 @@ def _uninstall(job: Job, dry: bool) -> int:
         return 0
     if job.claude:
         backup = keep_copy(job.file)
-        print(joined(_claude.remove(job.claude, job.name, job.environ), _kept(backup)))
+        _claude.remove(job.claude, job.name, job.environ)
     else:
         backup = replace_file(job.file, was, new)
-        said = _("Wrote {file}. What was there is in {backup}, with its key if it had one.")
-        print(said.format(file=job.file, backup=backup))
+    said = _("Wrote {file}. What was there is in {backup}, with its key if it had one.")
+    print(said.format(file=job.file, backup=backup))
     print(_("Next: {reload}").format(reload=_(job.host.reload)))
     return 0

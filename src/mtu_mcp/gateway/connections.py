@@ -14,13 +14,14 @@ from email.utils import parsedate_to_datetime
 from typing import Final, cast
 from urllib.parse import urlsplit
 
-from mtu_mcp.errors import Unreachable
+from mtu_mcp.errors import SettingsError, Unreachable
 from mtu_mcp.settings import variable
 
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 PROXY: Final = variable("proxy")
 URL: Final = variable("base_url")
 _PORTS: Final = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+_VARIABLES: Final = ("http_proxy", "https_proxy", "all_proxy")
 _CLOCK: Final = ("has expired", "not yet valid")
 _JARGON: Final = re.compile(r"^\[[^\]]*\] *|(?<=\() *\[[^\]]*\] *| *\(_ssl\.c:\d+\)")
 """What Python and OpenSSL put around their words: numbers of errors, names of libraries, lines of source."""
@@ -123,6 +124,29 @@ def no_connection(error: Exception, detail: str, way: Way) -> Unreachable:
     return _said(reason, f"Check the network, {URL} and the proxy settings.")
 
 
+def unusable(error: Exception, proxy: str = "", environ: Mapping[str, str] | None = None) -> SettingsError:
+    """The error of certificates or a proxy that cannot even be tried, with the one variable to correct.
+
+    Args:
+        error: What httpx raised when it was to use them.
+        proxy: The proxy of our own settings.
+        environ: The variables to look at; the default is this process's.
+    """
+    environ = os.environ if environ is None else environ
+    if isinstance(error, OSError):
+        name = next((one for one in ("SSL_CERT_FILE", "SSL_CERT_DIR") if environ.get(one)), "SSL_CERT_FILE")
+        reason = _JARGON.sub("", error.strerror or str(error)) or type(error).__name__
+        return SettingsError(
+            f"The certificates that {name} names cannot be read ({reason}).", advice=f"Correct or unset {name}."
+        )
+    named = [name for name in environ if name.lower() in _VARIABLES and not _is_proxy(environ[name])]
+    name = PROXY if proxy else next(iter(named), "the system's proxy settings")
+    return SettingsError(
+        f"What {name} names cannot be used as a proxy.",
+        advice=f"Write it as http://host:port into {name}, or unset it.",
+    )
+
+
 def broken(detail: str, way: Way) -> Unreachable:
     """The error of a connection that broke before an answer began, as one without TLS does where TLS is spoken.
 
@@ -207,6 +231,12 @@ def _place(url: str) -> tuple[str, int]:
         return parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
     except ValueError:
         return "", 0
+
+
+def _is_proxy(text: str) -> bool:
+    """Whether httpx takes a variable's text for a proxy, or for none."""
+    whole = text if "://" in text else f"http://{text}"
+    return not text or (urlsplit(whole).scheme in _PORTS and bool(_place(whole)[0]))
 
 
 def _shown(proxy: str) -> str:

@@ -27,6 +27,7 @@ from mtu_mcp.gateway import phrases
 from mtu_mcp.gateway.complaints import Complaint, page_title, read_complaint
 from mtu_mcp.gateway.connections import Way, broken, no_connection
 from mtu_mcp.gateway.shapes import loads, number, shortened
+from mtu_mcp.settings import DEFAULT_BASE_URL
 
 _ADVICE: Final[Mapping[type[UpstreamError], str]] = {
     NotAuthorized: "Check MTU_API_KEY in the host's configuration.",
@@ -187,6 +188,8 @@ def _error(
         advice = _remedy(asked, complaint, status)
     if kind is NotAuthorized and status is None:
         advice = "Check MTU_API_KEY, and that MTU_BASE_URL is the address of the API, which often ends in /v1."
+    if kind is NotOffered and asked.verb == "POST" and asked.endpoint == "chat/completions" and status in (404, 405):
+        advice = f"Check MTU_BASE_URL; the Mtu API's own is {DEFAULT_BASE_URL}."  # every gateway completes chats
     if complaint.page and kind in (UpstreamFailure, NotAuthorized):
         advice = "Something before the gateway answered; try again, and check MTU_BASE_URL if it stays so."
     code = shortened(asked.struck(complaint.code), 100)

@@ -20,10 +20,10 @@ import anyio
 import anyio.to_thread
 
 from mtu_mcp import __version__
-from mtu_mcp.errors import BadInput, Overloaded, SettingsError, UpstreamError, UpstreamFailure
+from mtu_mcp.errors import BadInput, Overloaded, UpstreamError, UpstreamFailure
 from mtu_mcp.gateway import failures
 from mtu_mcp.gateway.body import Body
-from mtu_mcp.gateway.connections import LOOPBACK, Way, skew, way_to
+from mtu_mcp.gateway.connections import LOOPBACK, Way, skew, unusable, way_to
 from mtu_mcp.gateway.demands import Demand, measured
 from mtu_mcp.gateway.exchange import Books, Exchange, News, current_scope, exchange, mark_owed
 from mtu_mcp.gateway.failures import Asked
@@ -284,10 +284,7 @@ class Wire:
                 follow_redirects=False,
             )
         except (ValueError, OSError, ImportError, httpx.InvalidURL) as error:
-            raise SettingsError(
-                f"The proxy or the certificates cannot be used ({error}).",
-                advice="Check MTU_PROXY, HTTPS_PROXY and SSL_CERT_FILE in the host's configuration.",
-            ) from error
+            raise unusable(error, self._settings.proxy) from error
 
 
 def _written(payload: Mapping[str, Any]) -> bytes:
