@@ -8,6 +8,9 @@ import pytest
 
 from mtu_mcp.sandbox import Sandbox
 
+# Before anything imports it: what these modules assert is explained like any test's.
+pytest.register_assert_rewrite("server.rows")
+
 os.environ["LC_ALL"] = "C.UTF-8"  # what the commands say is compared in English, whatever this machine speaks
 
 

@@ -9,9 +9,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from mtu_mcp.gateway import Operation, all_operations
 from mtu_mcp.sandbox import Options
 from mtu_mcp.sandbox.refusals import DIALECTS
-
-pytest.register_assert_rewrite("server.rows")
-from server.rows.failures import (  # noqa: E402 - its assertions are rewritten too
+from server.rows.failures import (
     ADVICE,
     NOBODY,
     WAYS,
@@ -21,8 +19,8 @@ from server.rows.failures import (  # noqa: E402 - its assertions are rewritten 
     try_key,
     try_model,
 )
-from server.rows.host import KEY, Host, hosted  # noqa: E402
-from server.rows.operations import AT_NEW_API, Pretender, arguments_for  # noqa: E402
+from server.rows.host import KEY, Host, hosted
+from server.rows.operations import AT_NEW_API, Pretender, arguments_for
 
 KEYS = {"": KEY, "key": "sk-wrong", "quota": "sk-broke"}
 each_dialect = pytest.mark.parametrize("dialect", DIALECTS)

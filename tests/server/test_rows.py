@@ -13,10 +13,8 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from mtu_mcp.gateway import all_operations
 from mtu_mcp.sandbox import Options
 from mtu_mcp.sandbox.refusals import DIALECTS
-
-pytest.register_assert_rewrite("server.rows")
-from server.rows.host import CASES, ONCE, Case, Host, hosted  # noqa: E402 - its assertions are rewritten too
-from server.rows.operations import GIVES, require_lacking, try_operation  # noqa: E402
+from server.rows.host import CASES, ONCE, Case, Host, hosted
+from server.rows.operations import GIVES, require_lacking, try_operation
 
 PAGES: list[dict[str, Any]] = json.loads(
     (Path(__file__).parents[1] / "house" / "pages.json").read_text(encoding="utf-8")
