@@ -4,10 +4,11 @@ responses leave it out and get a fresh one each time.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from mtu_mcp.sandbox import Sandbox
+from mtu_mcp.sandbox import Options, Sandbox
 
 
 @pytest.fixture(scope="module")
@@ -28,3 +29,17 @@ def gateway(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     shared.release()
     shared.journal.clear()
     yield shared
+
+
+@pytest.fixture
+def other_gateway(listed: dict[str, str]) -> Iterator[Any]:
+    """Start a gateway of another kind; gives it and the variables of a server that uses it, beside the module's own."""
+    others: list[Sandbox] = []
+
+    def start(**options: Any) -> tuple[Sandbox, dict[str, str]]:
+        others.append(Sandbox(Options(**options)).start())
+        return others[-1], listed | {"MTU_BASE_URL": others[-1].base_url}
+
+    yield start
+    for sandbox in others:
+        sandbox.close()

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from mcp.types import ResourceTemplateReference
 from capabilities.material import answered, call, refused, spent
 from connections import HANDSHAKE, MEMORY, Cell, connect, roots, text_of
 from mtu_mcp.records import Records
-from mtu_mcp.sandbox import Options, Sandbox
+from mtu_mcp.sandbox import Sandbox
 from mtu_mcp.sandbox.faults import FAULTS
 
 Environ = dict[str, str]
@@ -26,20 +25,6 @@ PROMPTS = ["What is 1+1?", "What is 2+2?", "重复：你好"]
 @pytest.fixture
 def listed(environ: Environ, tmp_path: Path) -> Environ:
     return environ | {"MTU_TOOLSETS": "core,batches", "MTU_ALLOWED_DIRS": str(tmp_path), "MTU_MAX_RETRIES": "0"}
-
-
-@pytest.fixture
-def other_gateway(listed: Environ) -> Iterator[Any]:
-    """Start a gateway of another kind; gives it and the variables of a server that uses it."""
-    running: list[Sandbox] = []
-
-    def start(**options: Any) -> tuple[Sandbox, Environ]:
-        running.append(Sandbox(Options(**options)).start())
-        return running[-1], listed | {"MTU_BASE_URL": running[-1].base_url}
-
-    yield start
-    for sandbox in running:
-        sandbox.close()
 
 
 def request(number: int, model: str = "gpt-4o-mini", **changes: Any) -> dict[str, Any]:
@@ -365,6 +350,7 @@ async def test_a_batch_can_be_stopped(other_gateway: Any) -> None:
         step(sandbox, 2)
         said = await answered(client, "get_job", job=job, cancel=True)
         assert "the gateway says cancelling" in said
+        assert "The gateway is still ending it; ask again with wait." in said
         step(sandbox, 1)
         said = await answered(client, "get_job", job=job)
         assert f"{job} is cancelled" in said

@@ -4,7 +4,6 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 
 from capabilities.material import answered, call, messages, picture, refused, spent
 from connections import HANDSHAKE, MEMORY, Cell, connect, roots, text_of
-from mtu_mcp.sandbox import Options, Sandbox
+from mtu_mcp.sandbox import Sandbox
 from mtu_mcp.sandbox.faults import FAULTS
 
 Environ = dict[str, str]
@@ -39,20 +38,6 @@ def bridge(tmp_path: Path) -> str:
     path = tmp_path / "bridge.md"
     path.write_text(BRIDGE, encoding="utf-8")
     return str(path)
-
-
-@pytest.fixture
-def other_gateway(listed: Environ) -> Iterator[Any]:
-    """Start a gateway of another kind; gives it and the variables of a server that uses it."""
-    running: list[Sandbox] = []
-
-    def start(**options: Any) -> tuple[Sandbox, Environ]:
-        running.append(Sandbox(Options(**options)).start())
-        return running[-1], listed | {"MTU_BASE_URL": running[-1].base_url}
-
-    yield start
-    for sandbox in running:
-        sandbox.close()
 
 
 def uploads(gateway: Sandbox) -> int:

@@ -1,7 +1,6 @@
 """`manage_files`: what is kept at the gateway, sent from allowed folders and read back onto the disk."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from mcp.types import ResourceTemplateReference
 
 from capabilities.material import answered, call, refused
 from connections import HANDSHAKE, MEMORY, Cell, connect, roots, text_of
-from mtu_mcp.sandbox import Options, Sandbox
+from mtu_mcp.sandbox import Sandbox
 from mtu_mcp.sandbox.faults import FAULTS
 
 Environ = dict[str, str]
@@ -23,7 +22,7 @@ def made(environ: Environ) -> list[str]:
 
 
 @pytest.fixture
-def all_tools(environ: Environ, tmp_path: Path) -> Environ:
+def listed(environ: Environ, tmp_path: Path) -> Environ:
     return environ | {"MTU_TOOLSETS": "all", "MTU_ALLOWED_DIRS": str(tmp_path)}
 
 
@@ -34,45 +33,31 @@ def notes(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def other_gateway(all_tools: Environ) -> Iterator[Any]:
-    """Start a gateway of another kind and give the variables of a server that uses it."""
-    running: list[Sandbox] = []
-
-    def start(**options: Any) -> Environ:
-        running.append(Sandbox(Options(**options)).start())
-        return all_tools | {"MTU_BASE_URL": running[-1].base_url}
-
-    yield start
-    for sandbox in running:
-        sandbox.close()
-
-
 @pytest.mark.parametrize("cell", [MEMORY, Cell("memory", HANDSHAKE)], ids=str)
-async def test_a_file_is_uploaded_listed_read_and_deleted(cell: Cell, all_tools: Environ, tmp_path: Path) -> None:
+async def test_a_file_is_uploaded_listed_read_and_deleted(cell: Cell, listed: Environ, tmp_path: Path) -> None:
     """OpenAI API reference, files; the host's roots bound what is sent."""
     path = tmp_path / "rows.jsonl"
     path.write_text('{"a": "你好"}\n', encoding="utf-8")
-    async with connect(cell, all_tools, list_roots_callback=roots(tmp_path)) as client:
+    async with connect(cell, listed, list_roots_callback=roots(tmp_path)) as client:
         said = await answered(client, "manage_files", action="upload", file=str(path))
         file_id = said.split()[1]
         assert file_id.startswith("file-")
         assert "rows.jsonl" in said
         assert "batch" in said
-        listed = await answered(client, "manage_files", action="list")
-        assert file_id in listed
+        shown = await answered(client, "manage_files", action="list")
+        assert file_id in shown
         read = await call(client, "manage_files", action="read", file_id=file_id)
         assert '{"a": "你好"}' in text_of(read)
         [link] = [block for block in read.content if block.type == "resource_link"]
         assert link.name.endswith("rows.jsonl")
-        assert (Path(all_tools["MTU_OUTPUT_DIR"]) / link.name).read_bytes() == path.read_bytes()
+        assert (Path(listed["MTU_OUTPUT_DIR"]) / link.name).read_bytes() == path.read_bytes()
         assert "Deleted" in await answered(client, "manage_files", action="delete", file_id=file_id)
         assert "There are no such files." in await answered(client, "manage_files", action="list")
 
 
-async def test_what_may_not_be_read_back_is_described(all_tools: Environ, notes: Path) -> None:
+async def test_what_may_not_be_read_back_is_described(listed: Environ, notes: Path) -> None:
     """OpenAI API reference: the content of some purposes cannot be downloaded."""
-    async with connect(MEMORY, all_tools) as client:
+    async with connect(MEMORY, listed) as client:
         said = await answered(client, "manage_files", action="upload", file=str(notes), purpose="file-extract")
         read = await answered(client, "manage_files", action="read", file_id=said.split()[1])
     assert "会议-notes.txt" in read
@@ -80,10 +65,10 @@ async def test_what_may_not_be_read_back_is_described(all_tools: Environ, notes:
     assert "Not allowed to download files of purpose: file-extract" in read
 
 
-async def test_a_long_list_is_read_page_by_page(all_tools: Environ, gateway: Sandbox) -> None:
+async def test_a_long_list_is_read_page_by_page(listed: Environ, gateway: Sandbox) -> None:
     """OpenAI API reference, list files: the cursor is an id."""
     ids = [gateway.desk.files.add(b"x", f"{number}.txt", "user_data").id for number in range(130)]
-    async with connect(MEMORY, all_tools) as client:
+    async with connect(MEMORY, listed) as client:
         first = await answered(client, "manage_files", action="list", purpose="user_data")
         assert first.count("\n- ") == 99
         assert f"file_id={ids[30]} lists those after it" in first
@@ -108,15 +93,15 @@ async def test_a_long_list_is_read_page_by_page(all_tools: Environ, gateway: San
         ({"action": "burn"}, "action"),
     ],
 )
-async def test_hostile_arguments_give_a_reason(all_tools: Environ, arguments: dict[str, Any], said: str) -> None:
+async def test_hostile_arguments_give_a_reason(listed: Environ, arguments: dict[str, Any], said: str) -> None:
     """Our promise: an error says what to fix."""
-    async with connect(MEMORY, all_tools) as client:
+    async with connect(MEMORY, listed) as client:
         assert said in await refused(client, "manage_files", **arguments)
 
 
 async def test_a_purpose_the_gateway_has_not_is_told_with_those_it_has(other_gateway: Any, notes: Path) -> None:
     """Model Studio, upload file: file-extract, batch, fine-tune."""
-    async with connect(MEMORY, other_gateway(dialect="dashscope")) as client:
+    async with connect(MEMORY, other_gateway(dialect="dashscope")[1]) as client:
         given = {"action": "upload", "file": str(notes)}
         assert "file-extract" in await refused(client, "manage_files", **given, purpose="user_data")
         assert "so the purpose is file-extract" in await answered(client, "manage_files", **given)
@@ -127,7 +112,7 @@ async def test_a_gateway_without_files_says_so_in_a_sentence(
     other_gateway: Any, notes: Path, options: dict[str, Any]
 ) -> None:
     """New API answers 501, others 404."""
-    async with connect(MEMORY, other_gateway(**options)) as client:
+    async with connect(MEMORY, other_gateway(**options)[1]) as client:
         for arguments in ({"action": "upload", "file": str(notes)}, {"action": "list"}):
             assert "This gateway does not offer files" in await refused(client, "manage_files", **arguments)
         status = json.loads((await client.read_resource("mtu://status")).contents[0].text)
@@ -136,11 +121,11 @@ async def test_a_gateway_without_files_says_so_in_a_sentence(
 
 @pytest.mark.parametrize("fault", [name for name in FAULTS if name != "stall"])
 async def test_every_fault_of_a_gateway_gives_an_answer(
-    all_tools: Environ, gateway: Sandbox, notes: Path, fault: str
+    listed: Environ, gateway: Sandbox, notes: Path, fault: str
 ) -> None:
     """Our promise: a clear error, or an answer; the server lives on."""
     stored = gateway.desk.files.add(b"word " * 2000, "words.txt", "batch").id
-    environ = all_tools | {"MTU_MAX_RETRIES": "0", "MTU_TIMEOUT": "5"}
+    environ = listed | {"MTU_MAX_RETRIES": "0", "MTU_TIMEOUT": "5"}
     async with connect(MEMORY, environ) as client:
         for arguments in (
             {"action": "upload", "file": str(notes)},
@@ -153,22 +138,22 @@ async def test_every_fault_of_a_gateway_gives_an_answer(
             assert "Something inside mtu-mcp broke" not in said
             gateway.desk.faults.clear()
         await answered(client, "manage_files", action="list")
-    assert not [name for name in made(all_tools) if name.startswith(".")]
+    assert not [name for name in made(listed) if name.startswith(".")]
 
 
-async def test_a_cut_download_is_no_file(all_tools: Environ, gateway: Sandbox) -> None:
+async def test_a_cut_download_is_no_file(listed: Environ, gateway: Sandbox) -> None:
     """Our promise: a file is whole or not there."""
     stored = gateway.desk.files.add(b"word " * 100_000, "words.txt", "batch").id
-    async with connect(MEMORY, all_tools) as client:
+    async with connect(MEMORY, listed) as client:
         gateway.arm("cut", "/content")
         await refused(client, "manage_files", action="read", file_id=stored)
-    assert made(all_tools) == []
+    assert made(listed) == []
 
 
-async def test_a_file_is_a_resource_and_its_id_completes(all_tools: Environ, gateway: Sandbox) -> None:
+async def test_a_file_is_a_resource_and_its_id_completes(listed: Environ, gateway: Sandbox) -> None:
     """Model Context Protocol, resource templates and completion."""
     stored = gateway.desk.files.add(b"x", "report.txt", "user_data").id
-    async with connect(MEMORY, all_tools) as client:
+    async with connect(MEMORY, listed) as client:
         read = await client.read_resource(f"mtu://files/{stored}")
         assert json.loads(read.contents[0].text)["filename"] == "report.txt"
         ref = ResourceTemplateReference(type="ref/resource", uri="mtu://files/{file_id}")
@@ -181,14 +166,14 @@ async def test_a_file_is_a_resource_and_its_id_completes(all_tools: Environ, gat
 
 async def test_completion_is_silent_when_the_gateway_is(other_gateway: Any) -> None:
     """Our promise: a suggestion is not worth an error."""
-    async with connect(MEMORY, other_gateway(dialect="new-api")) as client:
+    async with connect(MEMORY, other_gateway(dialect="new-api")[1]) as client:
         ref = ResourceTemplateReference(type="ref/resource", uri="mtu://files/{file_id}")
         assert (await client.complete(ref, {"name": "file_id", "value": ""})).completion.values == []
 
 
-async def test_the_tool_is_small_and_says_that_it_deletes(all_tools: Environ) -> None:
+async def test_the_tool_is_small_and_says_that_it_deletes(listed: Environ) -> None:
     """Our promise: the list of tools stays small; Model Context Protocol, tool annotations."""
-    async with connect(MEMORY, all_tools) as client:
+    async with connect(MEMORY, listed) as client:
         [tool] = [one for one in (await client.list_tools()).tools if one.name == "manage_files"]
     assert len(tool.model_dump_json(by_alias=True, exclude_none=True)) / 4 <= 190
     assert tool.annotations is not None
@@ -196,7 +181,7 @@ async def test_the_tool_is_small_and_says_that_it_deletes(all_tools: Environ) ->
     assert tool.annotations.read_only_hint is False
 
 
-async def test_a_read_only_server_does_not_list_it(all_tools: Environ) -> None:
+async def test_a_read_only_server_does_not_list_it(listed: Environ) -> None:
     """Our promise: MTU_READ_ONLY lists only tools that change nothing."""
-    async with connect(MEMORY, all_tools | {"MTU_READ_ONLY": "true"}) as client:
+    async with connect(MEMORY, listed | {"MTU_READ_ONLY": "true"}) as client:
         assert "manage_files" not in [tool.name for tool in (await client.list_tools()).tools]

@@ -13,10 +13,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mtu_mcp.sandbox.batching import Batch, Plan, advance, stop
-from mtu_mcp.sandbox.bodies import note, read_json
+from mtu_mcp.sandbox.bodies import read_json
 from mtu_mcp.sandbox.desk import desk_of
-from mtu_mcp.sandbox.fields import Table, check_body, check_form, integer, mapping, one_of, record, string
-from mtu_mcp.sandbox.files import page
+from mtu_mcp.sandbox.fields import Table, check_body, integer, mapping, one_of, record, string
+from mtu_mcp.sandbox.paging import AFTER, page, read_query
 from mtu_mcp.sandbox.refusals import Invalid, Refusal
 from mtu_mcp.sandbox.replies import json_reply
 
@@ -87,13 +87,10 @@ def _seconds(window: str, *, dashscope: bool) -> int:
 async def list_batches(request: Request) -> Response:
     """Batches, newest first, a page at a time."""
     desk = desk_of(request)
-    table: Table = {"after": string(1), "limit": integer(1, 100)}
-    if desk.dialect == "dashscope":
-        table = {**table, **{name: string(1) for name in _FILTERS}}
-    asked = check_form(table, request.query_params.items())
-    note(request, asked)
-    found = [batch for batch in reversed(desk.batches.values()) if _wanted(batch, asked)]
-    return json_reply(page([batch.as_json() for batch in found], asked, 20, bare=False, kind="Batch"))
+    filters: Table = {name: string(1) for name in _FILTERS} if desk.dialect == "dashscope" else {}
+    asked = read_query(request, {**AFTER, **filters})
+    found = [batch.as_json() for batch in desk.batches.values() if _wanted(batch, asked)]
+    return json_reply(page(found, asked, kind="batch"))
 
 
 def _wanted(batch: Batch, asked: dict[str, Any]) -> bool:

@@ -4,16 +4,15 @@ The form of POST /files is checked as strictly as a JSON body. Purposes and limi
 and, for `file-extract` and the whole `dashscope` dialect, of Model Studio's; what may be read back differs between the two.
 """
 
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from mtu_mcp.sandbox.bodies import Sent, note, read_form
+from mtu_mcp.sandbox.bodies import Sent, read_form
 from mtu_mcp.sandbox.desk import Desk, desk_of
-from mtu_mcp.sandbox.fields import Table, anything, check_form, integer, one_of, string
+from mtu_mcp.sandbox.fields import Table, anything, integer, one_of, string
 from mtu_mcp.sandbox.filing import EXTRACT, StoredFile
+from mtu_mcp.sandbox.paging import page, read_query
 from mtu_mcp.sandbox.paper import READABLE, can_read
 from mtu_mcp.sandbox.refusals import Invalid, Refusal
 from mtu_mcp.sandbox.replies import json_reply
@@ -99,27 +98,12 @@ async def list_files(request: Request) -> Response:
     most = 2_000 if dashscope else 10_000
     table: Table = {"after": string(1), "limit": integer(1, most), "purpose": string(1)}
     table = {**table, **({name: string(1) for name in ("create_after", "create_before")} if dashscope else {})}
-    asked = check_form(table if dashscope else {**table, "order": one_of("asc", "desc")}, request.query_params.items())
-    note(request, asked)
-    found = [each for each in desk.files.all() if asked.get("purpose", each.purpose) == each.purpose]
-    if asked.get("order") != "asc":
-        found.reverse()
-    rows = [each.as_json(desk.options.clock()) for each in found]
-    return json_reply(page(rows, asked, most, bare=dashscope, kind="File"))
-
-
-def page(rows: list[dict[str, Any]], asked: dict[str, Any], usual: int, *, bare: bool, kind: str) -> dict[str, Any]:
-    """One page of objects after the id `after`; `bare` leaves out the first and last id, as DashScope does for files."""
-    start = 0
+    asked = read_query(request, table if dashscope else {**table, "order": one_of("asc", "desc")})
     if "after" in asked:
-        start = next((place for place, row in enumerate(rows, 1) if row["id"] == asked["after"]), 0)
-        if not start:
-            raise Refusal(404, f"No such {kind} object: {asked['after']}", param="after")
-    shown = rows[start : start + asked.get("limit", usual)]
-    listing = {"object": "list", "data": shown, "has_more": start + len(shown) < len(rows)}
-    if bare:
-        return listing
-    return listing | {"first_id": shown[0]["id"] if shown else None, "last_id": shown[-1]["id"] if shown else None}
+        _stored(desk, asked["after"], "after")
+    found = [each for each in desk.files.all() if asked.get("purpose", each.purpose) == each.purpose]
+    rows = [each.as_json(desk.options.clock()) for each in found]
+    return json_reply(page(rows, asked, kind="file", ids=not dashscope, usual=most))
 
 
 async def retrieve_file(request: Request) -> Response:
@@ -148,10 +132,13 @@ async def file_content(request: Request) -> Response:
 
 
 def _found(request: Request) -> StoredFile:
-    wanted = request.path_params["file"]
-    stored = desk_of(request).files.find(wanted)
+    return _stored(desk_of(request), request.path_params["file"], "id")
+
+
+def _stored(desk: Desk, wanted: str, param: str) -> StoredFile:
+    stored = desk.files.find(wanted)
     if stored is None:
-        raise Refusal(404, f"No such File object: {wanted}", param="id")
+        raise Refusal(404, f"No such File object: {wanted}", param=param)
     return stored
 
 

@@ -33,12 +33,16 @@ def read_query(request: Request, table: Table, *, filtered: bool = False) -> Bod
     return asked
 
 
-def page(rows: Sequence[Body], asked: Body, *, kind: str, order: str = "desc", ids: bool = True) -> Body:
-    """One page of `rows` (oldest first); `kind` names them when a cursor points nowhere, `ids` adds first and last."""
+def page(
+    rows: Sequence[Body], asked: Body, *, kind: str, order: str = "desc", ids: bool = True, usual: int = USUAL
+) -> Body:
+    """One page of `rows` (oldest first), of `usual` length; `kind` names them when a cursor points nowhere, `ids` adds
+    first and last.
+    """
     shown = list(rows) if asked.get("order", order) == "asc" else list(reversed(rows))
     if "after" in asked:
         shown = shown[_place(shown, asked, "after", kind) + 1 :]
-    limit = asked.get("limit", USUAL)
+    limit = asked.get("limit", usual)
     if "before" in asked:
         shown = shown[: _place(shown, asked, "before", kind)]
         shown, more = shown[-limit:], len(shown) > limit
