@@ -137,7 +137,3 @@ _HOMES: Final = {
 }
 
 __getattr__ = deferred(__name__, _HOMES)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

@@ -2,7 +2,7 @@
 
 Nothing is decoded or encoded again: the metadata sits in segments of its own in JPEG, PNG and WebP, so leaving them
 out changes no pixel and costs no quality. Which way is up is kept, else a model would see the picture lying. Pictures
-whose parts point at each other are the matter of `blanking`.
+whose parts point at each other are the matter of `blanking`, sound and video that of `redaction`.
 """
 
 import re

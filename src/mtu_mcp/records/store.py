@@ -1,7 +1,7 @@
 """The one object the rest of the program holds: a database and the tables' own classes over it.
 
-What comes to be kept later (a ledger, an index of media) is one more attribute here and one more migration;
-all of it shares the connection, so it can share a transaction.
+What comes to be kept later is one more attribute here and one more migration; all of it shares the connection, so it
+can share a transaction.
 """
 
 import time

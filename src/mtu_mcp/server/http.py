@@ -1,8 +1,8 @@
 """Serving hosts over HTTP: streamable HTTP at `/mcp` and the older pair `/sse` + `/messages/`, in one process.
 
-Bound to loopback unless told otherwise, and elsewhere only behind a `door` that knows its callers. Host and Origin are checked on every bind, since the SDK checks them by
-default only on loopback names: a page in the user's browser must not be able to reach the server by rebinding a
-name to 127.0.0.1.
+Bound to loopback unless told otherwise, and elsewhere only behind a `door` that knows its callers. Host and Origin are
+checked on every bind, since the SDK checks them by default only on loopback names: a page in the user's browser must
+not be able to reach the server by rebinding a name to 127.0.0.1.
 """
 
 from __future__ import annotations
