@@ -1,6 +1,7 @@
 """What one running server holds, and how a handler reaches it.
 
-Owns: the four rooms of one server, wired together. Asks for: settings, and optionally the outside (transport, clock).
+Owns: the rooms of one server, wired together, and work that outlives a call. Asks for: settings, and optionally the way
+to the gateway.
 Knows nothing of: MCP. Because: tools, resources and completions all need the same things, and some of the SDK's
 handlers are given no context; a ContextVar bound by the server's middleware serves every one of them, in both
 protocol eras and in worker threads.

@@ -1,6 +1,6 @@
 """Finding an operation by words, in English or in the language of the gateway's own pages.
 
-Forty-odd short texts need no index: each word of the question is looked for in the name, the group, the page titles
+Seventy short texts need no index: each word of the question is looked for in the name, the group, the page titles
 and the line of help, and counts for more the more telling the place. Chinese has no spaces, so pairs of characters
 stand for words.
 """

@@ -49,7 +49,7 @@ def require_words(name: str, text: str) -> None:
 
 
 def upload_of(media: Media) -> Upload:
-    """Return a file as the gateway sends it: through the opener, which checks the way to it again and cleans pictures."""
+    """Return a file as the gateway sends it: through the opener, which checks the way to it again and takes metadata out."""
     return Upload(media.name, media.kind.mime, path=media.path, data=media.data, opener=media.opener)
 
 

@@ -1,6 +1,7 @@
 """Bytes in and out, safely.
 
-Owns: the one function for paths, the one for downloads, what bytes are and measure, the output folder, previews.
+Owns: the one function for paths, the one for downloads, what bytes are and measure, what is taken out of them before
+they leave, the output folder, previews.
 Asks for: the folders a call may touch, the output folder, a clock, a resolver and a transport.
 Knows nothing of: the gateway, models, prices, conversations, MCP.
 Because: this room stands between a language model's arguments and a person's disk and network; one door is watched best.

@@ -49,7 +49,7 @@ class Workspace:
         closed: Files and folders that stay closed although an allowed folder holds them; `library` may lie in one.
         home: What `~` stands for; the user's own folder when None.
         windows: Read text as Windows does.
-        keep_metadata: Whether pictures are sent with what their cameras wrote into them.
+        keep_metadata: Whether pictures, sound and video are sent with what devices wrote into them.
 
     Attributes:
         folders: The allowed folders, resolved, without doubles, the output folder last.
