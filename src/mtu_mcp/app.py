@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from mtu_mcp.catalogue import Facts
     from mtu_mcp.media import Fetched, Library, Workspace
-    from mtu_mcp.media.tickets import Tickets
     from mtu_mcp.media.spool import Spool
+    from mtu_mcp.media.tickets import Tickets
     from mtu_mcp.records.database import Changed
 
 T = TypeVar("T")
