@@ -67,7 +67,9 @@ async def test_a_model_that_only_chats_is_told_what_to_do(environ: dict[str, str
     """OpenAI's chat models refuse the field partial by name."""
     async with connect(MEMORY, environ) as client:
         said = await answered(client, "complete_code", prefix=PREFIX, model="gpt-4o")
-    assert "gpt-4o does not fill gaps; gpt-4o continued it in chat." in said
+        gap = await answered(client, "complete_code", prefix=PREFIX, suffix="\nprint(x)", model="gpt-4o")
+    assert "gpt-4o is no completion model, so it was asked in chat." in said
+    assert "gpt-4o does not fill gaps, so it was asked in chat." in gap
     assert "partial" not in bodies(gateway)[0]["messages"][-1]
 
 

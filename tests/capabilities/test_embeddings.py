@@ -10,6 +10,7 @@ import pytest
 
 from capabilities.material import answered, call, named, refused, spent
 from connections import MEMORY, connect, every_cell, roots, text_of
+from mtu_mcp.amounts import counted
 from mtu_mcp.app import bind_app, open_app
 from mtu_mcp.capabilities.embeddings import embed_text
 from mtu_mcp.gateway import Progress, open_scope
@@ -57,6 +58,15 @@ async def test_vectors_go_to_a_file_and_the_nearest_into_the_answer(cell: Any, e
     assert len(data["receipts"]) == 1
     assert len(json.dumps(data)) < 3_000
     assert [block.uri for block in result.content if block.type == "resource_link"] == [data["uri"]]
+
+
+async def test_a_single_text_is_one(environ: Environ) -> None:
+    """Our promise: answers are read by people; "1 texts" makes them doubt the rest."""
+    async with connect(MEMORY, environ) as client:
+        said = await answered(client, "embed_text", texts=TEXTS[:1])
+        wrong = await refused(client, "embed_text", texts=TEXTS, model="gpt-4o")
+    assert said.startswith("1 text, vectors of 1,536 numbers by text-embedding-3-small.")
+    assert "This is not an embed model" in wrong
 
 
 async def test_structured_content_says_what_the_text_says(environ: Environ) -> None:
@@ -132,7 +142,7 @@ async def test_texts_are_read_from_a_file(
     (tmp_path / name).write_bytes(content.encode())
     async with connect(MEMORY, environ) as client:
         said = await answered(client, "embed_text", file=str(tmp_path / name), dimensions=8)
-    assert f"{len(texts)} {unit}" in said
+    assert counted(len(texts), unit.removesuffix("s")) in said
     assert [one["text"] for one in records(said)] == texts
 
 
@@ -167,7 +177,7 @@ async def test_a_file_outside_the_hosts_folders_is_not_read(environ: Environ, tm
         (folder / "a.txt").write_text("secret", encoding="utf-8")
     asked = {name: value for name, value in environ.items() if name != "MTU_ALLOWED_DIRS"}
     async with connect(MEMORY, asked, list_roots_callback=roots(inside)) as client:
-        assert "1 lines" in await answered(client, "embed_text", file=str(inside / "a.txt"))
+        assert "1 line, vectors" in await answered(client, "embed_text", file=str(inside / "a.txt"))
         assert "secret" not in await refused(client, "embed_text", file=str(outside / "a.txt"))
 
 

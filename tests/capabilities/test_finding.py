@@ -67,8 +67,8 @@ async def test_words_that_fit_nothing_get_the_groups(environ: Environ) -> None:
     """Our promise: a dead end names the way on."""
     async with connect(MEMORY, environ) as client:
         said = await answered(client, "find_operation", words="zzz qqq")
-    assert said.startswith("Nothing fits.")
-    assert "- batches: create_batch" in said
+    assert said.startswith("Nothing fits. There are:\n- chat: create_chat_completion")
+    assert "\n- batches: create_batch" in said
 
 
 @every_cell

@@ -51,6 +51,7 @@ async def test_texts_and_pictures_get_a_row_each(cell: Any, environ: Environ, ga
     said = text_of(result)
     assert not result.is_error, said
     assert said.startswith("3 of 5 flagged by omni-moderation-latest.")
+    assert "\n[omni-moderation-latest · CNY 0 (list price)]" in said, "nothing about nothing, and no tokens to count"
     assert "| text 1: Good morning | no | none |" in said
     assert "| text 2: I will kill you \\| now | yes | harassment/threatening 0.82, violence 0.82 |" in said
     assert "| text 3: 我不想活了 | yes | self-harm/intent 0.82 |" in said

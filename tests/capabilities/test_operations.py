@@ -107,6 +107,8 @@ async def test_what_new_api_lacks_is_said_in_one_sentence(
         f"This gateway does not offer {operation.path} (it answered {'404' if '404' in said else '501'})."
     )
     assert ("removed by OpenAI on 20" in said) == (operation.state == "removed")
+    assert said.endswith(operation.instead or "Use another way, or check MTU_BASE_URL.")
+    assert operation.instead or operation.group in ("fine-tuning", "models")
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from mcp import Client
 
 from capabilities.material import picture, sound
 from capabilities.replay import Server, chatted, said
+from mtu_mcp.app import open_app
+from mtu_mcp.server.assembly import build_server
+from mtu_mcp.settings import Settings
 
 
 def llama(request: httpx.Request) -> httpx.Response:
@@ -147,3 +151,31 @@ async def test_a_schema_a_server_does_not_know_is_asked_for_in_another_way(envir
     words = await said(environ, Server([{"id": "tiny"}], strict), "chat", prompt="a?", model="tiny", json_schema=schema)
     assert words.startswith('{"a": 1}')
     assert "tiny takes no JSON schema, so it was asked for in words." in words
+
+
+async def test_an_answer_of_megabytes_does_not_reach_the_host_as_one_line(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Our promise: long text is cut to the host's limit with a link to the whole; found with a gateway that lies."""
+    endless = "z" * 3_000_000
+
+    def flood(_: httpx.Request) -> httpx.Response:
+        source = {"title": endless, "url": f"https://pages.example/{endless}", "content": endless}
+        judged = {"flagged": True, "categories": {endless: True}, "category_scores": {endless: 0.9}}
+        choice = {"text": endless, "message": {"content": endless}, "finish_reason": "stop"}
+        return httpx.Response(200, json={"choices": [choice], "references": [source] * 3, "results": [judged]})
+
+    settings = Settings.read(
+        {**environ, "MTU_TOOLSETS": "all", "MTU_OUTPUT_DIR": str(tmp_path), "MTU_MAX_RETRIES": "0"}
+    )
+    server = Server([{"id": "odd"}], flood)
+    async with open_app(settings, transport=server) as app, Client(build_server(app)) as client:
+        for tool, arguments in (
+            ("web_search", {"query": "boats", "engine": "baidu"}),
+            ("web_search", {"query": "boats", "engine": "qwen"}),
+            ("complete_code", {"prefix": "def f("}),
+            ("moderate_content", {"texts": ["a"]}),
+        ):
+            result = await client.call_tool(tool, arguments)
+            assert 400 < len(result.model_dump_json()) < 1_000_000, (tool, arguments)
+    assert any(path.stat().st_size >= len(endless) for path in tmp_path.iterdir())

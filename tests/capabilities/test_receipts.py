@@ -25,7 +25,7 @@ CALLS: dict[str, tuple[dict[str, Any], str]] = {
     "translate_text": ({"text": "Hello", "target": "Chinese"}, r"\[qwen-mt-plus · 7 tokens in, 2 out · {sum}\]"),
     "complete_code": ({"prefix": "def add(a, b):"}, r"\[qwen-coder-turbo · \d+ tokens in, \d+ out · {sum}\]"),
     "embed_text": ({"texts": ["a", "b"]}, r"\[text-embedding-3-small · 2 tokens in, 0 out · {sum}\]"),
-    "moderate_content": ({"texts": ["a"]}, r"\[omni-moderation-latest · tokens not counted · {sum}\]"),
+    "moderate_content": ({"texts": ["a"]}, r"\[omni-moderation-latest · CNY 0 \(list price\)\]"),
     "ask_document": (
         {"question": "What colour?", "text": "The sky is blue."},
         r"\[qwen-long · \d+ tokens in, \d+ out · {sum}\]",

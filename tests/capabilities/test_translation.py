@@ -186,7 +186,8 @@ async def test_where_a_gateway_drops_the_options_a_chat_model_is_asked_in_words(
             second = await answered(client, "translate_text", text=TEXT, target="fr")
         asked = bodies(dropping)
     assert ("ALLÔ" if text == "Hello" else "Bonjour") in first
-    assert "chat model was asked" in first
+    assert "drops translation_options" in first
+    assert "so a chat model was asked in words." in first
     assert "Bonjour" in second
     assert before == 2
     assert len(asked) - before == (1 if text == TEXT else 2), "what is known of the gateway is not paid for again"

@@ -223,7 +223,9 @@ def cost_of(app: App, exchange: Exchange) -> float | None:
 
 
 def told_sum(cny: float) -> str:
-    """A sum that was estimated; four digits, but never nothing where something is owed."""
+    """A sum that was estimated; four digits, but never nothing where something is owed, and nothing about nothing."""
+    if not cny:
+        return "CNY 0"
     return "under CNY 0.0001" if 0 < cny < 0.00005 else f"about CNY {cny:.4f}"
 
 
@@ -248,4 +250,5 @@ def _amounts(exchange: Exchange) -> list[str]:
         amounts.append(counted(exchange.demand.characters, "character"))
     if searches := usage.searches or exchange.endpoint.startswith("ai_search/"):
         amounts.append(counted(int(searches), "search", "searches"))
-    return amounts or (["tokens not counted"] if exchange.owed and exchange.state == "done" else [])
+    uncounted = exchange.owed and exchange.state == "done" and not (exchange.basis == "list" and not exchange.cny)
+    return amounts or (["tokens not counted"] if uncounted else [])

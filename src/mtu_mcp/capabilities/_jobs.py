@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from mtu_mcp.capabilities._answers import told_sum
 from mtu_mcp.errors import BadInput
 
 if TYPE_CHECKING:
@@ -76,5 +77,5 @@ async def tell(app: App, answer: Answer, job: Job) -> None:
 def row(job: Job) -> str:
     """One job on one line."""
     started = datetime.fromtimestamp(job.created, UTC).strftime("%Y-%m-%d %H:%M")
-    cost = f" · about CNY {job.cost:.4f}" if job.cost is not None else ""
+    cost = f" · {told_sum(job.cost)}" if job.cost is not None else ""
     return f"- {job.id} · {job.kind} · {job.state} · {started} UTC · {job.title}{cost}"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from mtu_mcp.amounts import counted
+from mtu_mcp.capabilities._answers import told_sum
 from mtu_mcp.gateway import Usage
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def receipt(model: str, found: Summary) -> str:
     parts = [model, f"{counted(usage.input_tokens, 'token')} in, {usage.output_tokens:,} out"]
     if found.cny is not None and found.basis != "none":
         price = "half an assumed price" if found.basis == "assumed" else "half the list price"
-        parts.append(f"about CNY {found.cny:.4f} (batch, {price})")
+        parts.append(f"{told_sum(found.cny)} (batch, {price})")
     return "[" + " · ".join(parts) + "]"
 
 

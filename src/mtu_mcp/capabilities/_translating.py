@@ -258,7 +258,8 @@ class Translator:
             self._app.missing[OPTIONS] = why
             self._turn(why)
         else:
-            self._note(f"{self._model} gave the text back untranslated, so a chat model was asked.")
+            why = f"{self._model} gave the text back untranslated, as where a gateway drops {OPTIONS}"
+            self._note(f"{why}, so a chat model was asked in words.")
 
     def _turn(self, why: str) -> None:
         """Ask in words from now on."""

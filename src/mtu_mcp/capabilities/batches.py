@@ -21,7 +21,7 @@ from pydantic import Field
 from mtu_mcp.amounts import counted
 from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities import _batching
-from mtu_mcp.capabilities._answers import Answer
+from mtu_mcp.capabilities._answers import Answer, told_sum
 from mtu_mcp.capabilities._asks import ask_roots, folders
 from mtu_mcp.capabilities._deposits import offered
 from mtu_mcp.capabilities._jobs import JobKind, register
@@ -95,9 +95,7 @@ async def run_batch(
     )
     answer.say(f"get_job(job={job.id!r}, wait=60) gives the results; mtu://jobs/{job.id} its state.")
     held = float(job.request.get("held") or 0.0)
-    answer.note(
-        plan.why, f"At most about CNY {held:.4f} is held for it; it is charged when it has ended." if held else ""
-    )
+    answer.note(plan.why, f"At most {told_sum(held)} is held for it; it is charged when it has ended." if held else "")
     return answer.finish()
 
 

@@ -54,7 +54,7 @@ async def complete_code(
         extra["stop"] = stop
     answer = Answer(app)
     choice = await choose(app, "code" if model or app.settings.model_code else "fill_in", model)
-    name, why = choice.model, await _unable(app, choice.model, named=bool(model) or choice.expected)
+    name, why = choice.model, await _unable(app, choice.model, bool(suffix), named=bool(model) or choice.expected)
     if not why:
         answer.note(remark(choice))
         _require_room(app, name, prefix, suffix, max_tokens)
@@ -71,11 +71,11 @@ async def complete_code(
     return _told(answer, written)
 
 
-async def _unable(app: App, model: str, *, named: bool) -> str:
+async def _unable(app: App, model: str, gap: bool, *, named: bool) -> str:
     """Say why a model need not be tried on this endpoint; empty when it may."""
     able = app.catalogue.entry(model).capabilities
     if able and not {"fill_in", "complete"} & set(able):
-        return f"{model} does not fill gaps."
+        return f"{model} does not fill gaps." if gap else f"{model} is no completion model."
     offer = await app.catalogue.offered()
     if offer.live and not named and model not in offer.names:
         return "This gateway lists no model that fills gaps."
@@ -126,15 +126,20 @@ async def _by_chat(
     if entry.vendor == "Alibaba":
         last = {"role": "assistant", "content": prefix, "partial": True}
         messages: list[dict[str, Any]] = [{"role": "user", "content": order}, last]
-        answer.note(f"{why.rstrip('.')}; {model} continued it in chat (partial mode).")
+        answer.note(f"{_asked_so(why, first, model)} in chat (partial mode).")
     else:
         messages = [{"role": "system", "content": order}, {"role": "user", "content": prefix}]
-        answer.note(f"{why.rstrip('.')}; {model} continued it in chat.")
+        answer.note(f"{_asked_so(why, first, model)} in chat.")
     if "max_completion_tokens" in entry.traits:
         extra = {name: value for name, value in extra.items() if name not in ("max_tokens", "stop")}
     async with asking(app, "chat/completions", model, "chat"):
         reply = await app.gateway.chat(ChatRequest(model, messages, options=extra))
     return Completion(_bare(reply.text, prefix, suffix), reply.model, reply.finish, reply.cut, reply.usage)
+
+
+def _asked_so(why: str, first: str, model: str) -> str:
+    """Say why the code is asked for in chat, and of which model where that is another."""
+    return f"{why.rstrip('.')}, so {'it' if model == first else model} was asked"
 
 
 def _bare(text: str, prefix: str, suffix: str) -> str:

@@ -16,6 +16,7 @@ from mcp.server.mcpserver.resolve import ListRoots, Resolve
 from mcp.types import CallToolResult, ListRootsResult
 from pydantic import Field
 
+from mtu_mcp.amounts import counted
 from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
@@ -212,7 +213,7 @@ async def _describe(work: _Work, answer: Answer, saved: Saved | None, top: int) 
     passages = work.passages
     size = len(passages.vectors[0])
     made = f" by {passages.model}" if passages.model else ""
-    answer.say(f"{len(passages.texts):,} {passages.unit}, vectors of {size:,} numbers{made}.")
+    answer.say(f"{counted(len(passages.texts), passages.unit.removesuffix('s'))}, vectors of {size:,} numbers{made}.")
     facts: dict[str, Any] = {"model": passages.model, "count": len(passages.texts), "dimensions": size}
     if saved:
         answer.say(f"Saved {saved.path}")

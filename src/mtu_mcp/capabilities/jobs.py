@@ -57,7 +57,9 @@ async def get_job(
     found = await _waited(app, found, min(wait, longest) if wait > 0 else 0.0)
     await tell(app, answer, found)
     if found.active:
-        answer.note("It goes on; ask again with wait.")
+        answer.note(
+            "The gateway is still ending it; ask again with wait." if cancel else "It goes on; ask again with wait."
+        )
     elif found.delivered is None:
         await _given(app, found)
     return answer.finish()

@@ -20,7 +20,7 @@ from mcp.types import CallToolResult, ListRootsResult
 from pydantic import BaseModel, Field
 
 from mtu_mcp.app import App, current_app
-from mtu_mcp.capabilities._answers import Answer
+from mtu_mcp.capabilities._answers import Answer, told_sum
 from mtu_mcp.capabilities._asks import ask_roots, can_ask, folders
 from mtu_mcp.capabilities._finding import ranked
 from mtu_mcp.capabilities._outcomes import keeps_files, present
@@ -70,7 +70,8 @@ async def find_operation(
     else:
         found = ranked(asked, known.values())[:SHOWN]
         answer.say(
-            "\n".join(f"- {operation.line}" for operation in found) or f"Nothing fits. {_groups(known.values())}"
+            "\n".join(f"- {operation.line}" for operation in found)
+            or f"Nothing fits. There are:\n{_groups(known.values())}"
         )
         if found:
             answer.note(f"Arguments are shown for an exact name, such as {found[0].name}.")
@@ -143,9 +144,9 @@ async def call_operation(
         async with asking(app, _endpoint(operation), model, _ABILITIES.get(operation.group, "chat")):
             outcome = await app.gateway.invoke(Invocation(operation, given, files))
     except NotOffered as error:
-        if not operation.note:
-            raise
-        raise NotOffered(error.message, advice=f"It was {operation.note}. {operation.instead}".strip()) from error
+        was = f"It was {operation.note}. " if operation.state == "removed" else ""
+        advice = f"{was}{operation.instead}".strip()
+        raise NotOffered(error.message, advice=advice or error.advice) from error
     answer = Answer(app)
     answer.note(*(_still_to_pay(one) for one in current_scope().exchanges if one.goes_on))
     return answer.finish(await present(app, answer, operation, given, outcome))
@@ -156,7 +157,7 @@ def _still_to_pay(one: Exchange) -> str:
     reader = _READERS.get(one.endpoint, "get_run")
     after = f"{reader} after its end enters what the gateway counted."
     if one.held:
-        return f"It goes on at the gateway: at most about CNY {one.held:.4f} is held for it until then, and {after}"
+        return f"It goes on at the gateway: at most {told_sum(one.held)} is held for it until then, and {after}"
     return (
         f"It goes on at the gateway. What it will cost is not known here, and the ledger counts it as nothing; {after}"
     )

@@ -48,7 +48,7 @@ class Operation:
         answers: What comes back: "text" may also be JSON, "media" may not, "bytes" is a file of any kind.
         state: Whether OpenAI still has it.
         note: A word on the state; empty for live ones.
-        instead: What to use where a gateway no longer serves it.
+        instead: What to use where a gateway does not serve it; what only keeps or reads has it by its group.
         headers: Sent with it.
         query: The parameters that go into the query; placeholders go into the path, all others into the body.
         body: The parameters that go into the body.
@@ -134,11 +134,11 @@ def all_operations() -> Mapping[str, Operation]:
     """Every operation by its name, in the order of the documentation."""
     text = resources.files("mtu_mcp.gateway").joinpath("operations.json").read_text(encoding="utf-8")
     raw = json.loads(text)
-    made = [_operation(entry, raw["definitions"]) for entry in raw["operations"]]
+    made = [_operation(entry, raw["definitions"], raw["instead"]) for entry in raw["operations"]]
     return {operation.name: operation for operation in made}
 
 
-def _operation(entry: Mapping[str, Any], definitions: Mapping[str, Any]) -> Operation:
+def _operation(entry: Mapping[str, Any], definitions: Mapping[str, Any], instead: Mapping[str, str]) -> Operation:
     path = str(entry["path"])
     placed = {name: _id(name, definitions) for name in _PLACEHOLDER.findall(path)}
     query, body = entry.get("query", {}), entry.get("body", {})
@@ -160,7 +160,7 @@ def _operation(entry: Mapping[str, Any], definitions: Mapping[str, Any]) -> Oper
         answers=entry.get("answers", "json"),
         state=entry.get("state", "live"),
         note=_note(entry),
-        instead=entry.get("instead", ""),
+        instead=entry.get("instead") or ("" if effect == "answer" else instead.get(entry["group"], "")),
         headers=entry.get("headers", {}),
         query=tuple(query),
         body=tuple(body),

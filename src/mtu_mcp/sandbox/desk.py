@@ -154,7 +154,7 @@ class Desk:
             msg = "This model is only supported in v1/responses and not in v1/chat/completions."
             raise Refusal(404, msg, param="model")
         if kinds and not model.kinds & set(kinds):
-            msg = f"This is not a {' or '.join(kinds)} model and thus not supported in this endpoint: `{name}`."
+            msg = f"This is not {'an' if kinds[0][0] in 'aeio' else 'a'} {' or '.join(kinds)} model and thus not supported in this endpoint: `{name}`."
             raise Refusal(404, msg, param="model")
         return model
 
