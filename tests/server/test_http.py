@@ -88,6 +88,25 @@ def test_a_foreign_origin_is_refused(served: str, path: str, origin: str) -> Non
     assert send(served, path, hello(), Origin=origin)[0] == 403
 
 
+@pytest.mark.parametrize("path", ["/mcp", "/messages/?session_id=00000000000000000000000000000000", "/ui/"])
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (421, {"Host": "127.0.0.1:80.evil.example"}),
+        (421, {"Host": "localhost:1/../x"}),
+        (421, {"Host": "[::1]:80:80"}),
+        (403, {"Origin": "http://127.0.0.1:1@evil.example"}),
+        (403, {"Origin": "http://localhost:80.evil.example"}),
+        (403, {"Origin": "http://[::1]:x"}),
+    ],
+)
+def test_what_follows_the_colon_of_a_name_must_be_a_port(
+    served: str, path: str, status: int, headers: dict[str, str]
+) -> None:
+    """RFC 3986, section 3.2.3: a port is digits; found by throwing names at the door, for the SDK takes anything there."""
+    assert send(served, path, hello(), **headers)[0] == status
+
+
 def test_a_page_of_this_machine_is_let_in(served: str) -> None:
     """Our promise: tools such as the Inspector run in a browser, on a port of their own."""
     assert send(served, "/mcp", hello(), Origin="http://localhost:6274")[0] == 200

@@ -47,6 +47,10 @@ ANSWER_ORDER: Final = ("openai", "qwen", "gemini", "jina", "baidu")
 """`auto` for an answer; Jina takes minutes, and Baidu gives results only, so it needs a second call."""
 RESULTS_ORDER: Final = ("baidu", "openai", "jina")
 """`auto` for results; Qwen gives no sources through this protocol, and gateways rarely pass on Gemini's."""
+MOST_TITLE: Final = 500
+MOST_ADDRESS: Final = 8_000
+MOST_QUOTE: Final = 8_000
+"""Characters of a source's parts; a gateway may write a whole page, or anything, where its title belongs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +80,11 @@ class Source:
         """The source as structured content."""
         pairs = {
             "n": number,
-            "title": self.title,
-            "url": self.url,
-            "quote": self.quote,
-            "site": self.site,
-            "date": self.date,
+            "title": self.title[:MOST_TITLE],
+            "url": self.url[:MOST_ADDRESS],
+            "quote": self.quote[:MOST_QUOTE],
+            "site": self.site[:MOST_TITLE],
+            "date": self.date[:MOST_TITLE],
         }
         return {name: value for name, value in pairs.items() if value}
 
@@ -108,10 +112,12 @@ class Found:
         """The sources as numbered Markdown, with up to `quotes` characters of each."""
         lines: list[str] = []
         for number, source in enumerate(self.sources, 1):
-            facts = ", ".join(filter(None, (source.site, source.date.removesuffix(" 00:00:00"))))
-            line = f"{number}. [{source.title or source.url}]({source.url})" + (f" ({facts})" if facts else "")
-            if source.quote:
-                line += f"\n   {' '.join(source.quote.split())[:quotes]}"
+            told = source.as_dict(number)
+            facts = ", ".join(filter(None, (told.get("site"), told.get("date", "").removesuffix(" 00:00:00"))))
+            address = told.get("url", "")
+            line = f"{number}. [{told.get('title') or address}]({address})" + (f" ({facts})" if facts else "")
+            if quote := told.get("quote"):
+                line += f"\n   {' '.join(quote.split())[:quotes]}"
             lines.append(line)
         return lines
 

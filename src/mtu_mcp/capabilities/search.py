@@ -11,7 +11,7 @@ from pydantic import Field
 
 from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities import _engines as engines
-from mtu_mcp.capabilities._answers import Answer, incomplete
+from mtu_mcp.capabilities._answers import LONGEST_TEXT, Answer, incomplete
 from mtu_mcp.capabilities._approval import Spending
 from mtu_mcp.capabilities._asks import ask_model, can_sample, said
 from mtu_mcp.capabilities._engines import Engine, Found, Query
@@ -80,7 +80,7 @@ async def web_search(
     text = "" if results_only else await _written(app, answer, query, digest, found, sampled)
     if not text and not found.sources:
         text = "Nothing was found."
-    answer.say(text)
+    await answer.say_long(text, title=query, about={"model": found.model})
     if found.sources:
         answer.say("Sources:\n" + "\n".join(found.listed()))
     visited = list(found.visited[:MOST_VISITED])
@@ -88,7 +88,7 @@ async def web_search(
         answer.say(f"Pages visited ({len(found.visited)}):\n" + "\n".join(f"- {url}" for url in visited))
     if found.queries:
         answer.say("Searched for: " + "; ".join(" ".join(words.split()) for words in found.queries[:MOST_VISITED]))
-    data: dict[str, Any] = {"query": query, "engine": found.engine, "model": found.model, "answer": text}
+    data: dict[str, Any] = {"query": query, "engine": found.engine, "model": found.model, "answer": text[:LONGEST_TEXT]}
     data["sources"] = [source.as_dict(number) for number, source in enumerate(found.sources, 1)]
     return answer.finish({**data, "visited": visited, "queries": list(found.queries[:MOST_VISITED])})
 

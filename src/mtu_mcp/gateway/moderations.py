@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ENDPOINT: Final = "moderations"
 _EXPECTED: Final = ("results",)
+_LONGEST_NAME: Final = 200
 _SPELT: Final = {
     name.replace("/", "_").replace("-", "_"): name
     for name in (
@@ -100,5 +101,5 @@ def _verdict(raw: Mapping[str, Any]) -> Verdict:
 
 
 def _name(key: object) -> str:
-    name = text(key)
+    name = text(key)[:_LONGEST_NAME]
     return _SPELT.get(name, name)

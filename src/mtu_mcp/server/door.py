@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 METADATA: Final = "/.well-known/oauth-protected-resource"
 RETRY_SECONDS: Final = 30
+_PORT: Final = re.compile(r"\d{1,5}\Z", re.ASCII)
 CHALLENGE: Final = 'Basic realm="mtu-mcp: the password is your token", charset="UTF-8"'
 
 
@@ -72,6 +74,8 @@ class Door:
         """Let a request in, or say why not."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+        elif status := _misnamed(scope):
+            await _Worded(scope, send, self._most_bytes)({"type": "http.response.start", "status": status})
         elif scope["path"].startswith("/.well-known/"):
             await self._tell(scope, receive, send)
         elif self._verifier is None or scope["path"].startswith(UPLOADS):  # there the link itself is the permission
@@ -156,6 +160,16 @@ def parts_of(settings: Settings) -> tuple[Verifier | None, Gates | None]:
     """The verifier and the gates that the settings describe."""
     verifier = verifier_of(settings)
     return verifier, gates_of(settings, known=verifier is not None)
+
+
+def _misnamed(scope: Scope) -> int:
+    """421 or 403 where what follows a colon in Host or Origin is no port; the SDK takes whatever follows one there."""
+    for name, status in (("host", 421), ("origin", 403)):
+        for given in Headers(scope=scope).getlist(name):
+            _, colon, port = given.rpartition("://")[2].rpartition("]")[2].partition(":")
+            if colon and not _PORT.match(port):
+                return status
+    return 0
 
 
 def _bearer(scope: Scope) -> str:

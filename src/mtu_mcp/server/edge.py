@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MOST_COMPLAINTS = 5
+MOST_LETTERS = 400_000
+"""Characters that the text of an answer may have, and again its data; tools cut and keep what is long far below that, so
+this holds back only what a gateway made up, which would reach the host as one line of megabytes."""
 
 
 def guard_tool(
@@ -142,28 +145,41 @@ def hide_key(text: str) -> str:
 
 
 def redacted(result: CallToolResult) -> CallToolResult:
-    """Take the gateway's key out of everything a result says."""
+    """Take the gateway's key out of everything a result says, and the end off what no host would read."""
+    left = _Room()
     for block in result.content:
         if isinstance(block, TextContent):
-            block.text = hide_key(block.text)
+            block.text = left.cut(hide_key(block.text))
         elif isinstance(block, ResourceLink):
             block.name, block.uri = hide_key(block.name), hide_key(block.uri)
         elif isinstance(block, EmbeddedResource) and isinstance(block.resource, TextResourceContents):
             block.resource.text = hide_key(block.resource.text)
     if result.structured_content is not None:
-        result.structured_content = _hide_in(result.structured_content)
+        result.structured_content = _hide_in(result.structured_content, _Room())
     if result.meta is not None:
-        result.meta = _hide_in(result.meta)
+        result.meta = _hide_in(result.meta, _Room())
     return result
 
 
-def _hide_in(value: Any) -> Any:
+class _Room:
+    """What is left of the characters an answer may have."""
+
+    def __init__(self) -> None:
+        self._left = MOST_LETTERS
+
+    def cut(self, text: str) -> str:
+        """As much of a text as there is room for; one that is cut says so."""
+        kept, self._left = text[: self._left], max(0, self._left - len(text))
+        return kept if len(kept) == len(text) else f"{kept}… (cut; {len(text):,} characters)"
+
+
+def _hide_in(value: Any, left: _Room) -> Any:
     if isinstance(value, str):
-        return hide_key(value)
+        return left.cut(hide_key(value))
     if isinstance(value, list):
-        return [_hide_in(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+        return [_hide_in(item, left) for item in value]  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, dict):
-        return {_hide_in(key): _hide_in(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+        return {_hide_in(key, left): _hide_in(item, left) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
     return value
 
 
