@@ -6,7 +6,6 @@ import ssl
 import threading
 from contextlib import asynccontextmanager
 
-import anyio
 import anyio.to_thread
 import httpx
 import pytest
