@@ -56,7 +56,12 @@ COMMANDS = {
     "mtu-mcp install claude-desktop",
     "  mtu-mcp install claude-desktop --key sk-your-key",
 }
-FOR_PROGRAMS = {"mtu-mcp: listening on http://{}/{}", "Key of the Mtu API", "the value of {}"}
+FOR_PROGRAMS = {
+    "mtu-mcp: listening on http://{}/{}",
+    "mtu-mcp: for people, in a browser: http://{}/ui/",
+    "Key of the Mtu API",
+    "the value of {}",
+}
 """A log, what Visual Studio Code asks, and what is printed into a file of settings."""
 PREFIX = re.compile(r"mtu-mcp( \w+)?:[{} ]+")
 """What stands before a sentence that is looked up on its own."""

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from http.client import HTTPConnection
+from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -169,8 +170,35 @@ async def test_a_browser_shows_the_pages_of_the_server(environ: dict[str, str], 
             browser.click("#earlier")
             browser.wait("document.getElementById('days').innerText.includes('No calls')")
             browser.open(f"{base}/ui/search")
-            browser.wait("document.getElementById('notice').innerText.includes('nothing to show')")
+            browser.wait("document.getElementById('notice').innerText.includes('Ask your host')")
+            browser.click("a.home")
+            browser.wait("document.querySelectorAll('main li a').length === 5")
             assert [one for one in browser.complaints() if "favicon" not in one] == []
+
+        await anyio.to_thread.run_sync(look)
+
+
+async def test_a_recording_that_was_transcribed_is_followed_there_too(
+    environ: dict[str, str], browser: Browser
+) -> None:
+    """Our promise: the same player at `/ui/`, with the transcript following, and a click that seeks."""
+    folder = anyio.Path(environ["MTU_OUTPUT_DIR"])
+    await folder.mkdir(parents=True)
+    for name in ("talk.wav", "other.wav"):
+        await (folder / name).write_bytes(files("mtu_mcp.sandbox").joinpath("samples", "recording.wav").read_bytes())
+    async with serving(environ) as base:
+        async with Client(f"{base}/mcp", mode=MODERN) as client:
+            await client.call_tool("transcribe", {"file": "mtu://media/talk.wav"})
+            await client.call_tool("transcribe", {"file": "mtu://media/talk.wav", "output": "segments"})
+
+        def look() -> None:
+            browser.open(f"{base}/ui/player")
+            browser.wait("document.querySelectorAll('#lines li').length === 3")
+            assert browser.run("return document.querySelectorAll('#tracks li').length") == 2
+            browser.click("#lines li:nth-child(2) button")
+            browser.wait("document.querySelector('audio').currentTime > 2.8")
+            browser.wait("document.querySelector('#lines [aria-current]').innerText.includes('reading room')")
+            browser.complaints()
 
         await anyio.to_thread.run_sync(look)
 

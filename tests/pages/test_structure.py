@@ -10,7 +10,7 @@ from mtu_mcp.server.pages import PAGES, POLICY, filled, page
 from mtu_mcp.server.views import SHOWN_BY
 from pages import samples
 
-MOST_BYTES = 25 * 1024
+MOST_BYTES = 26 * 1024
 every_page = pytest.mark.parametrize("name", [*PAGES, "index", "upload"])
 
 
@@ -28,7 +28,7 @@ class Reader(HTMLParser):
 
 @every_page
 def test_a_page_is_small_and_whole(name: str) -> None:
-    """Our promise: below 25 KB, with nothing left to be put in."""
+    """Our promise: below 26 KB, with nothing left to be put in."""
     text = page(name)
     assert len(text.encode()) < MOST_BYTES
     assert text.startswith("<!doctype html>")

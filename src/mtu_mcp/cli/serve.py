@@ -82,6 +82,8 @@ async def _serve_http(app: App, arguments: argparse.Namespace) -> None:
         path = "sse" if arguments.transport == "sse" else "mcp"
         where = address(arguments.host, listener.getsockname()[1])
         print(f"mtu-mcp: listening on http://{where}/{path}", file=sys.stderr, flush=True)
+        if path == "mcp":
+            print(f"mtu-mcp: for people, in a browser: http://{where}/ui/", file=sys.stderr, flush=True)
         await serve_http(web, listener)
 
 

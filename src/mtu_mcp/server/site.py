@@ -103,7 +103,9 @@ class Site:
         """What a page shows, in the shape of a tool's result."""
         name = request.path_params["name"]
         if name in FAMILIES:
-            result: dict[str, Any] = {"content": [], "_meta": {VIEW: {"files": await self._files(FAMILIES[name])}}}
+            said = self._latest.of(name)
+            told = {**((said.meta or {}).get(VIEW, {}) if said else {}), "files": await self._files(FAMILIES[name])}
+            result: dict[str, Any] = {"content": [], "_meta": {VIEW: told}}
         elif name == "usage":
             report = await self._app.budget.report(request.query_params.get("month", ""), current_owner() or None)
             result = {"content": [], "structuredContent": report.as_dict()}

@@ -30,8 +30,8 @@ SHOWN_BY: Final[Mapping[str, str]] = {
     "usage_report": "usage",
 }
 """Tools whose results a page shows."""
-REMEMBERED: Final = ("comparison", "search")
-"""Pages of what is kept nowhere else."""
+REMEMBERED: Final = ("compare_models", "web_search", "transcribe")
+"""Tools of what a page shows and no file keeps."""
 MOST_REMEMBERED: Final = 64
 NOTHING_OUTSIDE: Final[Mapping[str, Any]] = {
     "ui": {
@@ -109,7 +109,8 @@ class Latest:
         if not isinstance(result, CallToolResult):
             return result
         tool, whole = _finished(tool, result)
-        if SHOWN_BY.get(tool) in REMEMBERED and whole.structured_content:
+        told: dict[str, Any] = (whole.meta or {}).get(VIEW, {})
+        if tool in REMEMBERED and (whole.structured_content or told.get("transcript")):
             self._kept.pop(key := (current_owner(), SHOWN_BY[tool]), None)
             self._kept[key] = whole
             while len(self._kept) > MOST_REMEMBERED:

@@ -36,6 +36,7 @@ function make(tag, facts = {}, ...inside) {
   return made;
 }
 function money(cny) {
+  if (cny > 0 && cny < 0.00005) return "< ¥0.0001";
   return cny == null ? "" : `¥${cny.toFixed(cny !== 0 && cny < 0.1 ? 4 : 2)}`;
 }
 function clock(seconds) {
@@ -178,7 +179,7 @@ async function called(name, given) {
 // The whole of a file of the library as an address that an element can show; "" where it is not to be had.
 async function whole(item) {
   if (item.src) return item.src;
-  if (host.site) return `${host.site}media/${encodeURIComponent(item.name)}`;
+  if (host.site) return item.uri && `${host.site}media/${encodeURIComponent(item.name)}`;
   if (!may("serverResources") || !item.uri) return "";
   const { contents } = await ask("resources/read", { uri: item.uri });
   const [found] = contents || [];
@@ -198,6 +199,7 @@ async function start(page, own) {
     if (!host.inside) {
       if (!view.feed || !location.protocol.startsWith("http")) return notice(t("empty"));
       host.site = new URL(".", location.href).href;
+      document.querySelector("header").prepend(make("a", { href: host.site, class: "home" }, "‹ Mtu"));
       state.result = await feed(location.search);
       return draw();
     }
