@@ -143,11 +143,35 @@ def test_only_the_words_of_markdown_are_sent() -> None:
         ("![](x.png)\n", []),
         ("123 --- 456\n", []),
         ("\r", []),
+        ("a\n$$\nx = y\n$$\nb\n", ["a", "b"]),
+        ("\\[\nx\n\\]\n", []),
+        ("$$\nno end\n", ["$$ no end"]),
+        (":::note\na\nb\n:::\n", ["a b"]),
+        ('!!! tip "T"\n    a\n', ["a"]),
+        ("> [!NOTE]\n> a\n> b\n", ["a b"]),
+        ("Term\n: its meaning\n", ["Term", "its meaning"]),
     ],
 )
 def test_blocks_are_told_apart(text: str, sent: list[str]) -> None:
-    """CommonMark 0.31."""
-    assert words(read_markdown(text)) == sent
+    """CommonMark 0.31; GitHub's alerts; the boxes, formulas and definitions of Docusaurus, MkDocs and Pandoc."""
+    pieces = read_markdown(text)
+    assert words(pieces) == sent
+    kept = "".join(each for each in pieces if isinstance(each, str))
+    assert [line for line in text.split("\n") if line.startswith((":::", "!!!", "> [!", "$$", "\\["))] == [
+        line for line in kept.split("\n") if line.startswith((":::", "!!!", "> [!", "$$", "\\["))
+    ] or "no end" in text
+
+
+def test_a_link_by_its_words_alone_still_leads_there_when_the_words_change() -> None:
+    """CommonMark, reference links: `[guide]` and `[guide][]` go by their words, `[Anleitung][guide]` does not."""
+    text = "See [the Guide], [the guide][] or [it][the guide], `[the guide]`, [ ] and [another].\n\n[the guide]: /g\n"
+    pieces = read_markdown(text)
+    [unit] = [piece for piece in pieces if isinstance(piece, Unit)]
+    said = unit.restored(unit.text.replace("the Guide", "die Anleitung").replace("the guide", "Anleitung"))
+    assert said == (
+        "See [die Anleitung][the Guide], [Anleitung][the guide] or [it][the guide], `[the guide]`, [ ] and [another]."
+    )
+    assert pieces[-1] == "[the guide]: /g\n"
 
 
 @pytest.mark.parametrize(
@@ -158,6 +182,7 @@ def test_blocks_are_told_apart(text: str, sent: list[str]) -> None:
             "`",
             "`` ` ",
             "[",
+            "[a] ",
             "](",
             "![a](b",
             "> ",
@@ -172,7 +197,21 @@ def test_blocks_are_told_apart(text: str, sent: list[str]) -> None:
             "&amp",
             "\t",
         ),
-        *("|a|\n|-|\n", "\n\n", "---\n", "a\\\n", "[a]: ", "https://", "**", "⟦1⟧", "~~~\n"),
+        *(
+            "|a|\n|-|\n",
+            "\n\n",
+            "---\n",
+            "a\\\n",
+            "[a]: ",
+            "https://",
+            "**",
+            "⟦1⟧",
+            "~~~\n",
+            "\\[\n",
+            "$$\n",
+            ":::\n",
+            ": ",
+        ),
     ],
 )
 def test_hostile_markdown_is_read_in_no_time_and_kept(text: str) -> None:

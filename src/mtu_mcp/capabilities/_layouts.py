@@ -5,8 +5,9 @@ words. Inside a unit whatever is no word (addresses, code spans, tags) is swappe
 and put back afterwards; when the marks do not come back whole, the words between them are translated one by one instead. So the
 structure cannot be lost, however a model treats it.
 
-Markdown is read by its blocks (CommonMark 0.31 with the tables of GitHub), a paragraph's soft line breaks being one space; SRT
-and VTT (W3C WebVTT, section 4) by their cues.
+Markdown is read by its blocks (CommonMark 0.31 with the tables and alerts of GitHub, and what documentation is commonly written
+in besides: formulas, lists of definitions, `:::` and `!!!` boxes), a paragraph's soft line breaks being one space; SRT and VTT
+(W3C WebVTT, section 4) by their cues.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ _INLINE: Final = re.compile(
     r"|https?://[^\s<>()\[\]\"'，。；、）》」]{0,2000}[^\s<>()\[\]\"'，。；、）》」.,;:!?*_]"
     r"|\$\$[^$]{1,1000}\$\$|\$(?=\S)[^$\n]{1,300}(?<=\S)\$|&[A-Za-z#][A-Za-z0-9]{1,10};|\{\\[^{}]{0,100}\}|\{[%{][^\n]{0,200}?[%}]\}"
 )
+_SHORTCUT: Final = re.compile(
+    r"(`{1,9})(?!`)[^`](?:.{0,2000}?[^`])?\1(?!`)|(?<![\]\\])\[([^\[\]\n]{1,200})\](?:\[\])?(?![\[(:])"
+)
 _EMPHASIS: Final = re.compile(r"\*\*|__|~~")
 _MARK: Final = re.compile(r"⟦\s*(\d+)\s*⟧")
 LONGEST_LINE: Final = 20_000
@@ -33,11 +37,17 @@ _PAUSE: Final = re.compile(r"[，。！？、；：…]+[”’」』）]*")
 _WIDE: Final = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uac00-\ud7a3\uff00-\uffef]")
 
 _FENCE: Final = re.compile(r"^\s*(?:>\s?)*(`{3,}|~{3,})")
-_PREFIX: Final = re.compile(r"^(?:\s*(?:>|[-*+](?=\s)|\d{1,9}[.)](?=\s)|\[\^[^\]]+\]:|\[[ xX]\](?=\s)))*\s*")
+_PREFIX: Final = re.compile(r"^(?:\s*(?:>|[-*+:](?=\s)|\d{1,9}[.)](?=\s)|\[\^[^\]]+\]:|\[[ xX]\](?=\s)))*\s*")
 _ITEM: Final = re.compile(r"[-*+\]:]|\d[.)]")
 _HEADING: Final = re.compile(r"^(\s{0,3}(?:>\s?)*#{1,6}[ \t]+)(.*?)([ \t]+#+)?[ \t]*$")
 _RULE: Final = re.compile(r"^\s{0,3}(?:(?:[-*_][ \t]*){3,}|=+[ \t]*)$")
-_DEFINITION: Final = re.compile(r"^\s{0,3}\[[^\]^][^\]]*\]:\s")
+_DEFINITION: Final = re.compile(r"^\s{0,3}\[([^\]^][^\]]*)\]:\s")
+_BOX: Final = re.compile(r"^\s*(?:>\s?)*(?::{3,}.*|(?:!!!|\?\?\?)\+?\s.*|\[![A-Za-z]+\][-+]?)\s*$")
+"""Where a box begins or ends: `:::note`, `!!! note "Title"`, `> [!NOTE]`; its words are in the lines between."""
+_FORMULA: Final = {"$$": "$$", "\\[": "\\]"}
+"""Lines between which a formula stands."""
+LONGEST_FORMULA: Final = 200
+"""Lines looked ahead for its end."""
 _DELIMITER: Final = re.compile(r"^\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$")
 _TAG_LINE: Final = re.compile(r"^\s*<[/!]?[A-Za-z-][^<>]*>\s*$|^\s*<!--.*-->\s*$")
 _CELL: Final = re.compile(r"(?<!\\)\|")
@@ -193,6 +203,8 @@ class _Reader:
         self._pieces: list[Unit | str] = []
         self._blank_before = True
         self._in_list = False
+        defined = filter(None, map(_DEFINITION.match, lines))
+        self._labels = {_label(found[1]) for found in defined}
 
     def read(self) -> list[Unit | str]:
         self._front_matter()
@@ -220,12 +232,16 @@ class _Reader:
                 self._keep(end + 1)
 
     def _code(self, line: str) -> bool:
-        """A fenced block to its end, or a line of an indented block."""
+        """A fenced block or a formula to its end, or a line of an indented block."""
         if fence := _FENCE.match(line):
             closing = re.compile(rf"^\s*(?:>\s?)*{re.escape(fence[1][0])}{{{len(fence[1])},}}\s*$")
             rest = self._lines[self._at + 1 :]
             end = next((at for at, each in enumerate(rest, 2) if closing.match(each)), len(rest) + 1)
             return self._keep(end)
+        if closer := _FORMULA.get(line.strip()):
+            rest = enumerate(self._lines[self._at + 1 : self._at + LONGEST_FORMULA], 2)
+            if end := next((at for at, each in rest if each.strip() == closer), 0):
+                return self._keep(end)
         indented = line.startswith(("    ", "\t")) and line.strip()
         return bool(indented and self._blank_before and not self._in_list) and self._indented()
 
@@ -253,25 +269,25 @@ class _Reader:
             cell = line[at:end]
             bare = cell.strip()
             start = cell.index(bare) if bare else len(cell)
-            self._pieces += [cell[:start], make_unit(bare), cell[start + len(bare) :], line[end : end + 1]]
+            self._pieces += [cell[:start], self._unit(bare), cell[start + len(bare) :], line[end : end + 1]]
             at = end + 1
         self._pieces.append(self._lines[self._at][len(line) :])
         self._at += 1
 
     def _still(self, line: str) -> bool:
-        """Lines without words of their own: blank ones, rules, definitions of links, tags."""
+        """Lines without words of their own: blank ones, rules, definitions of links, tags, the ends of boxes."""
         if not line.strip():
             return self._keep()
         # A line that is indented below an item still belongs to it.
         self._in_list = bool(_item(line)) or (self._in_list and line.startswith((" ", "\t")))
-        return (_RULE.match(line) or _DEFINITION.match(line) or _TAG_LINE.match(line)) is not None and self._keep()
+        return _stands(line) and self._keep()
 
     def _heading(self, line: str) -> bool:
         found = _HEADING.match(line)
         if found is None:
             return False
         rest = line[len(found[1]) + len(found[2]) :]
-        self._pieces += [found[1], make_unit(found[2]), rest, self._lines[self._at][len(line) :]]
+        self._pieces += [found[1], self._unit(found[2]), rest, self._lines[self._at][len(line) :]]
         self._at += 1
         return True
 
@@ -289,16 +305,34 @@ class _Reader:
         last = words[-1]
         tail = last[len(last.rstrip()) :] if _hard(last) and not last.endswith("\\") else "\\" * last.endswith("\\")
         words[-1] = last.rstrip().removesuffix("\\")
-        self._pieces += [start, make_unit(join_lines(words)), tail, end]
+        self._pieces += [start, self._unit(join_lines(words)), tail, end]
+
+    def _unit(self, text: str) -> Unit | str:
+        """A unit whose links by a bare label, `[guide]`, name it apart, so that the words of the link can change."""
+
+        def named(found: re.Match[str]) -> str:
+            label = found[2]
+            return f"[{label}][{label}]" if label and _label(label) in self._labels else found[0]
+
+        return make_unit(_SHORTCUT.sub(named, text) if self._labels else text, raw=text)
 
     def _goes_on(self, start: str, line: str) -> bool:
         """Whether a line belongs to the paragraph before it: the same quote, and nothing that begins a block."""
         bare = line.rstrip("\n")
-        if not bare.strip() or _item(bare) or _RULE.match(bare) or _FENCE.match(bare) or _HEADING.match(bare):
+        if not bare.strip() or _item(bare) or _FENCE.match(bare) or _HEADING.match(bare):
             return False
-        if _DEFINITION.match(bare) or _TAG_LINE.match(bare):
+        if _stands(bare) or bare.strip() in _FORMULA:
             return False
         return _prefix(bare).count(">") == start.count(">")
+
+
+def _label(text: str) -> str:
+    """A label as links are matched to their definitions (CommonMark, link reference definitions)."""
+    return " ".join(text.split()).casefold()
+
+
+def _stands(line: str) -> bool:
+    return any(rule.match(line) for rule in (_RULE, _DEFINITION, _TAG_LINE, _BOX))
 
 
 def _prefix(line: str) -> str:
