@@ -6,7 +6,7 @@ from array import array
 import pytest
 
 from mtu_mcp.capabilities import _nearness as nearness
-from mtu_mcp.capabilities._batches import tokens_about
+from mtu_mcp.capabilities._vectors import tokens_about
 
 
 def vectors(count: int, size: int) -> list["array[float]"]:

@@ -20,12 +20,12 @@ from mtu_mcp.amounts import counted
 from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
-from mtu_mcp.capabilities._batches import Batches, tokens_about
 from mtu_mcp.capabilities._nearness import MOST_PAIRED, Near, nearest_pairs, nearest_to
 from mtu_mcp.capabilities._params import DocumentName
 from mtu_mcp.capabilities._passages import Passages, read_passages, written
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._upstream import asking, choose, remark, require_words
+from mtu_mcp.capabilities._vectors import Batches, tokens_about
 from mtu_mcp.errors import BadInput, LimitExceeded, MtuError
 
 if TYPE_CHECKING:

@@ -45,6 +45,8 @@ BOUNDED: Final = ("chat/completions", "responses", "completions")
 LONGEST: Final = 65_536
 """Tokens of the longest answer of a model whose limit is not known."""
 _UNTOLD: Final = ("batches", "fine_tuning/")
+_MARKS: Final = 2
+"""Tokens around each picture that Model Studio counts with it: its beginning and its end."""
 _CERTAINTY: Final = ("none", "list", "assumed", "unknown")
 _THINKING: Final = ("always_thinks", "thinks_by_default", "no_sampling")
 
@@ -200,7 +202,7 @@ def bound(entry: Entry, endpoint: str, demand: Demand, figures: Figures) -> tupl
     text += figures.research if entry.can("research") else 0
     seconds = _seconds(entry, demand, figures, listening=kind == "listening")
     sound = math.ceil(seconds * (entry.rates.audio_per_second if entry.rates else figures.sound))
-    pictures = demand.pictures_in * _most(entry, "image_max_fine", "image_max", else_=figures.picture)
+    pictures = demand.pictures_in * (_most(entry, "image_max_fine", "image_max", else_=figures.picture) + _MARKS)
     video = demand.videos * _most(entry, "video_max", else_=figures.video)
     video += demand.frames * _most(entry, "frame_max", else_=figures.frame)
     out = _out(entry, kind, demand, figures, seconds)
