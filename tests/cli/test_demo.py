@@ -53,6 +53,30 @@ async def test_a_step_that_does_not_give_what_it_should_is_told(tmp_path: Path) 
     assert last.startswith("0 of 2 steps gave what they should, in 3 s.\n  failed: Ask: ")
 
 
+def test_a_reader_who_leaves_early_sees_no_traceback(tmp_path: Path) -> None:
+    """POSIX: writing to a pipe that nobody reads any more fails; the demo's files are made all the same."""
+    code = """if True:
+        import os, sys
+        from mtu_mcp.cli._screen import Patient
+        console = Patient()
+        console.print("one")
+        sys.stdin.readline()
+        console.print("two")
+        console.rule("three")
+        print("and four")
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdin and child.stdout and child.stderr
+        assert child.stdout.readline() == "one\n"
+        child.stdout.close()
+        child.stdin.write("go on\n")
+        child.stdin.close()
+        assert child.stderr.read() == ""
+    assert child.returncode == 0
+
+
 def test_the_last_words_say_where_the_files_are_and_what_comes_next(tmp_path: Path) -> None:
     """Our promise: no dead end; the commands are those of `--help`."""
     (tmp_path / "made").mkdir()

@@ -6,6 +6,7 @@ call at work says of itself. A bar is drawn only where the whole is known, becau
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Generator, Mapping
@@ -32,6 +33,15 @@ LONGEST: Final = 60
 """Columns for what a call says of itself."""
 PIXELS: Final = (44, 44)
 """Width and height of a picture on the screen; two pixels stand in one character."""
+
+
+class Patient(Console):
+    """A console whose reader may leave early, as `head` does: what follows is made all the same, and said to nobody."""
+
+    def on_broken_pipe(self) -> None:
+        """Write to nowhere from here on; the usual console ends the process, in the midst of its calls."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class KnownBar(ProgressColumn):

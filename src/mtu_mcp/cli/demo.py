@@ -116,11 +116,10 @@ def run(arguments: argparse.Namespace) -> int:
         print(said.format(folder=folder, error=error.strerror or error))
         return 1
     import anyio
-    from rich.console import Console
 
-    from mtu_mcp.cli._screen import Screen
+    from mtu_mcp.cli._screen import Patient, Screen
 
-    console = Console(no_color=arguments.plain or None, force_interactive=False if arguments.plain else None)
+    console = Patient(no_color=arguments.plain or None, force_interactive=False if arguments.plain else None)
     screen = Screen(console, moving=not arguments.plain)
     failures = anyio.run(play, screen, folder, steps(files))
     console.rule()
