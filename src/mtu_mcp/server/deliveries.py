@@ -1,4 +1,8 @@
-"""Whether answers over HTTP left, as the server that sends them sees it; what is done about it is in `mtu_mcp.delivery`."""
+"""Whether answers over HTTP left, as the server that sends them sees it; what is done about it is in `mtu_mcp.delivery`.
+
+In a stream of events the answer is one of them, and clients go as soon as they have read it: what counts is that it was
+sent, not that the stream was heard to its end.
+"""
 
 from __future__ import annotations
 
@@ -38,14 +42,21 @@ class Deliveries:
             return message
 
         async def tell(message: Message) -> None:
-            last = message["type"] == "http.response.body" and not message.get("more_body", False)
-            for _ in range(TURNS if last else 0):
+            settles = message["type"] == "http.response.body" and (
+                not message.get("more_body", False) or _answers(message.get("body", b""))
+            )
+            for _ in range(TURNS if settles else 0):
                 await anyio.lowlevel.checkpoint()
             await send(message)
-            if last:
+            if settles:
                 delivery.settle(left=not gone)
 
         try:
             await self._app({**scope, KEY: delivery}, hear, tell)
         finally:
             delivery.settle(left=False)
+
+
+def _answers(event: bytes) -> bool:
+    """Whether an event is the answer to a request, not a notification: inside a text the quotes would be escaped."""
+    return event.startswith((b"event:", b"id:", b"data:")) and (b'"result":' in event or b'"error":' in event)
