@@ -155,6 +155,17 @@ async def test_one_event_cannot_fill_the_memory():
     assert transport.closed == 1
 
 
+@pytest.mark.parametrize("field", ["content", "reasoning_content"])
+async def test_a_text_that_never_ends_is_hung_up_on(field: str):
+    """Our promise: what arrived is kept, within bounds; found with a gateway that never stopped sending."""
+    piece = b'data: {"choices":[{"index":0,"delta":{"content":"a","' + field.encode() + b'":"' + b"z" * (4 << 20)
+    gateway, transport, _ = open_gateway(events(*[piece + b'"}}]}\n\n'] * 12))
+    answer = await gateway.chat(ChatRequest("m", []))
+    assert answer.cut == "it is longer than 33,554,432 characters, the most that is heard"
+    assert len(answer.text) + len(answer.reasoning) < 40 << 20
+    assert transport.closed == 1
+
+
 def test_a_large_event_in_small_packets_is_joined_once():
     """Our promise: no cost that grows with the square of the length."""
     decoder = EventDecoder()

@@ -79,6 +79,12 @@ class ChatAssembler(Assembler):
         return bool(self.finish)
 
     @property
+    def letters(self) -> int:
+        """Characters of all answers and their thoughts."""
+        inside = sum(one.text.size + one.thoughts.size for one in self._choices.values())
+        return inside + self._reasoning.size + self._refusal.size
+
+    @property
     def activity(self) -> str:
         """One of "thinking", "searching: ...", "reading ..." and "answering (... characters)"."""
         first = self._choices[0]

@@ -30,6 +30,11 @@ class CompletionAssembler(Assembler):
         return bool(self.finish)
 
     @property
+    def letters(self) -> int:
+        """Characters of the text."""
+        return self._text.size
+
+    @property
     def activity(self) -> str:
         """How much is here."""
         return f"answering ({characters(self._text.size)})" if self._text.size else "waiting for the answer"

@@ -61,6 +61,11 @@ class ResponseAssembler(Assembler):
         return bool(self.finish)
 
     @property
+    def letters(self) -> int:
+        """Characters of the answer and the thoughts."""
+        return self._size + self._thoughts.size + self._refusal.size
+
+    @property
     def activity(self) -> str:
         """One of "thinking", "searching: ...", "reading ..." and "answering (... characters)"."""
         if self._size:

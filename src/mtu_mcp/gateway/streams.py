@@ -18,11 +18,13 @@ from mtu_mcp.gateway import failures
 from mtu_mcp.gateway.body import Body
 from mtu_mcp.gateway.complaints import Complaint, read_complaint, reported
 from mtu_mcp.gateway.events import Event, decode
-from mtu_mcp.gateway.exchange import Exchange, current_scope
+from mtu_mcp.gateway.exchange import Exchange, current_scope, mark_heard
 from mtu_mcp.gateway.shapes import loads, mapping
 from mtu_mcp.gateway.usage import Usage
 
 _BIG = 1024 * 1024
+LONGEST_TEXT = 32 * 1024 * 1024
+"""Characters heard of one answer; models write a hundredth of that at most, and a gateway that never ends is hung up on."""
 _WINDOW = "Try again; if it stays so, send less: some servers end so when a text is longer than the model's window."
 
 
@@ -62,6 +64,11 @@ class Assembler:
     def complete(self) -> bool:
         """Whether the answer said that it is whole; many gateways say so without a `[DONE]`."""
         raise NotImplementedError
+
+    @property
+    def letters(self) -> int:
+        """How many characters are kept by now, thoughts included."""
+        return 0
 
     @property
     def activity(self) -> str:
@@ -154,10 +161,14 @@ async def _hear_events(body: Body, assembler: Assembler) -> None:
                     assembler.feed(event)
                 if assembler.complaint or assembler.ended:
                     break
+                if assembler.letters > LONGEST_TEXT:
+                    assembler.cut = f"it is longer than {LONGEST_TEXT:,} characters, the most that is heard"
+                    break
                 if scope.listening and (activity := assembler.activity) != last:
                     last = activity
                     await scope.report(activity)
         if assembler.ended:
+            mark_heard(whole=True)
             await body.drain()
     except UpstreamError as error:
         if assembler.complete:
