@@ -158,8 +158,11 @@ async def test_a_browser_shows_the_pages_of_the_server(environ: dict[str, str], 
             browser.open(f"{base}/ui")
             browser.click("a[href=gallery]")
             browser.wait("document.querySelectorAll('#grid img').length === 2")
+            browser.run("document.body.style.height = '3000px'")  # as many pictures make it, with a bar at its side
             browser.click("#grid button")
             browser.wait("document.getElementById('big').naturalWidth >= 512")
+            right = "document.getElementById('close').getBoundingClientRect().right"
+            assert browser.run(f"return {right} < document.documentElement.clientWidth - 10"), "under the bar"
             assert "Make another" not in browser.text("#deeds")
             browser.open(f"{base}/ui/player")
             browser.wait("document.querySelectorAll('#lines li').length === 2")
