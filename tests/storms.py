@@ -1,7 +1,8 @@
 """A storm of impatient hosts on one HTTP server: they hang up, retry, ask twice at once, and come back for handed-off work.
 
-Everything is drawn from a seed. What was paid is what the embedded gateway answered to the end; a call that was stopped
-half-way by a host that hung up before the hand-off is a cancellation, and is counted apart.
+Everything is drawn from a seed. What was paid is what the embedded gateway answered to the end and its client read; a
+call that was stopped half-way by a host that hung up before the hand-off is a cancellation, and is counted apart, and so
+is an answer that crossed with the hanging up: it was still on the wire when the connection was closed.
 """
 
 import json
@@ -33,6 +34,7 @@ class Figures:
     given_late: int = 0
     spending: int = 0
     stopped: int = 0
+    crossed: int = 0
     paid_twice: list[str] = field(default_factory=list[str])
     lost: list[str] = field(default_factory=list[str])
 
@@ -40,7 +42,7 @@ class Figures:
         return (
             f"{self.calls} distinct calls, {self.attempts} attempts, {self.hung_up} hung up on, {self.handed_off} handed off, "
             f"{self.given_late} answered by work paid for before; {self.spending} spending requests upstream, "
-            f"{self.stopped} of them stopped; paid twice {len(self.paid_twice)}, lost {len(self.lost)}"
+            f"{self.stopped} of them stopped, {self.crossed} answers crossed with a stop; paid twice {len(self.paid_twice)}, lost {len(self.lost)}"
         )
 
 
@@ -199,7 +201,8 @@ class Storm:
                 self.figures.spending += 1
                 asked.add(_mark(json.dumps(entry.asked)))
                 self.figures.stopped += entry.ended == "client closed"
-                if entry.ended == "answered" and entry.status == 200:
+                self.figures.crossed += "unread" in entry.notes
+                if entry.ended == "answered" and entry.status == 200 and "unread" not in entry.notes:
                     paid[_mark(json.dumps(entry.asked))] += 1
         self.figures.paid_twice = [mark for mark, times in paid.items() if times > 1]
         assert len(asked) + len(self.figures.lost) >= self.figures.calls, "every call can be told in the journal"

@@ -16,6 +16,7 @@ from mtu_mcp.errors import BadAnswer, UpstreamError
 from mtu_mcp.gateway import failures
 from mtu_mcp.gateway.complaints import reported
 from mtu_mcp.gateway.events import Event, EventDecoder
+from mtu_mcp.gateway.exchange import mark_heard
 from mtu_mcp.gateway.failures import Asked
 from mtu_mcp.gateway.shapes import loads, mapping, shortened
 
@@ -193,9 +194,11 @@ class Body:
         import httpx
 
         try:
-            return await anext(self._packets, None)
+            packet = await anext(self._packets, None)
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise failures.from_transport(error, self._seconds) from error
+        mark_heard(whole=packet is None)
+        return packet
 
     async def _stream(self) -> AsyncGenerator[bytes]:
         for packet in self._head:

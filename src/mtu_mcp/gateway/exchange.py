@@ -56,6 +56,8 @@ class Exchange:
         remote: The gateway's name for that work; empty while it is not known.
         job: The job that sees to its end. Until it is handed over nothing is owed: what is sent before costs nothing.
         most_out: The most tokens of answer the books have room for, and the field that says so; None is no bound.
+        packets: Pieces of its answer that came.
+        whole: Whether all of its answer is here; it may still have to be read, entered and written down.
     """
 
     endpoint: str
@@ -79,6 +81,8 @@ class Exchange:
     remote: str = field(default="", compare=False)
     job: str = field(default="", compare=False)
     most_out: "Bound | None" = field(default=None, compare=False)
+    packets: int = field(default=0, compare=False)
+    whole: bool = field(default=False, compare=False)
 
     def bounded(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         """The fields of the request, with the bound that the books put on its answer, if they put one."""
@@ -259,6 +263,14 @@ def mark_owed(owed: bool) -> None:
     entry = _entry.get()
     if entry is not None:
         entry.owed = owed
+
+
+def mark_heard(*, whole: bool = False) -> None:
+    """Note of the running exchange, if there is one, that a piece of its answer came, or that nothing more will."""
+    entry = _entry.get()
+    if entry is not None:
+        entry.packets += not whole
+        entry.whole = whole or entry.whole
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from mtu_mcp.gateway import failures
 from mtu_mcp.gateway.body import Body
 from mtu_mcp.gateway.complaints import Complaint, read_complaint, reported
 from mtu_mcp.gateway.events import Event, decode
-from mtu_mcp.gateway.exchange import Exchange, current_scope
+from mtu_mcp.gateway.exchange import Exchange, current_scope, mark_heard
 from mtu_mcp.gateway.shapes import loads, mapping
 from mtu_mcp.gateway.usage import Usage
 
@@ -168,6 +168,7 @@ async def _hear_events(body: Body, assembler: Assembler) -> None:
                     last = activity
                     await scope.report(activity)
         if assembler.ended:
+            mark_heard(whole=True)
             await body.drain()
     except UpstreamError as error:
         if assembler.complete:

@@ -24,6 +24,8 @@ from mtu_mcp.sandbox.refusals import Refusal, render
 _NOTED = ("user-agent", "content-type", "accept", "idempotency-key", "openai-beta", "x-request-id", "x-sandbox-fault")
 MAX_BODY = 400 * 1024 * 1024
 """Bytes of a request held in memory; the largest documented upload is a video of 256 MB."""
+_TURNS = 5
+"""Turns of the event loop until a connection that ended is known to have, and the call is broken off."""
 
 _log = logging.getLogger(__name__)
 
@@ -47,8 +49,11 @@ class Wire:
             headers = [(name.encode(), value.encode()) for name, value in signed.items()]
             message = {**message, "headers": [*message.get("headers", []), *headers]}
         else:
+            last = not message.get("more_body", False)
+            for _ in range(_TURNS if last else 0):  # a client that has gone is known to be; nothing was answered to it
+                await anyio.lowlevel.checkpoint()
             self.entry.sent += len(message.get("body", b""))
-            self.finished = not message.get("more_body", False)
+            self.finished = last
         await self.outward(message)
 
     async def answer(self, status: int, body: bytes, content_type: str, headers: dict[str, str] | None = None) -> None:

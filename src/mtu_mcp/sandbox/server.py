@@ -13,11 +13,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mtu_mcp.sandbox.app import create_app
 from mtu_mcp.sandbox.desk import Desk, Options
-from mtu_mcp.sandbox.journal import Journal
+from mtu_mcp.sandbox.journal import Entry, Journal
 
 _quiet = logging.getLogger("mtu_mcp.sandbox.wire")
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
+_PARTING = 0.05
+"""Seconds between a client's goodbye and the word of TCP that it had not read everything."""
 
 
 class _Protocol(H11Protocol):
@@ -26,6 +28,22 @@ class _Protocol(H11Protocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.logger = _quiet
+
+    def eof_received(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride] - asyncio takes a bool
+        """Stay for a moment when a client goes after an answer: whether it had read all of it comes with the next packet."""
+        answered = self.cycle is not None and self.cycle.response_complete  # pyright: ignore[reportUnnecessaryComparison]
+        if answered:
+            self.loop.call_later(_PARTING, self._part)
+        return answered
+
+    def _part(self) -> None:
+        """Note of an answer that its client went without having read it: TCP resets such a connection (RFC 1122, 4.2.2.13)."""
+        connection = self.transport.get_extra_info("socket")
+        entry: Entry | None = self.scope.get("mtu.entry")
+        with contextlib.suppress(OSError):  # closed meanwhile
+            if entry is not None and connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                entry.notes["unread"] = True
+        self.transport.close()
 
 
 class _Server(uvicorn.Server):

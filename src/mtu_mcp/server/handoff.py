@@ -46,11 +46,15 @@ REUSED_SECONDS: Final = 86_400.0
 """How old an answer that nobody was given may be when it is given to one who asks the same."""
 NEWS_SECONDS: Final = 5.0
 """Seconds between two notes of a job's progress in the database."""
-GRACE: Final = 0.1
+GRACE: Final = 0.05
 """Seconds in which an answer that is under way may still end when nobody waits for it; a cancel is to close it in 0.5."""
 SAVING: Final = 10.0
 """Seconds that writing down what is paid for may take."""
 LOOK: Final = 0.02
+TURNS: Final = 5
+"""Turns of the event loop in which nothing comes after which nothing is there."""
+LAST: Final = 0.2
+"""Seconds after the grace in which a gateway that talks without a pause is listened to."""
 IN_TIME: Final = 0.5
 """Seconds before a caller's time is over when waiting for another server's work ends."""
 GONE: Final = "The caller stopped it, or its host no longer waited."
@@ -77,7 +81,7 @@ class Calls:
             scope = current_scope()
             if not scope.asked or self._app.tasks is None:
                 return await fn(*args, **kwargs)
-            work = self._works.get(_key(scope, kwargs))
+            work = await self._found(_key(scope, kwargs))
             if work is not None:
                 work.hear(scope)
                 answer = await self._wait(work, scope)
@@ -87,6 +91,15 @@ class Calls:
             return await self._wait(work, scope)
 
         return called
+
+    async def _found(self, key: str) -> Work | None:
+        """The work that asks the same, if there is any; one that is being stopped is waited for, as it may have its answer."""
+        while (work := self._works.get(key)) is not None and work.dying:
+            await work.over.wait()
+            if work.result is not None:
+                break
+            self._forget(work)
+        return work
 
     def _begin(self, scope: Scope, body: Body, values: dict[str, Any]) -> Work:
         key = _key(scope, values)
@@ -108,6 +121,7 @@ class Calls:
         except Exception as error:  # noqa: BLE001 - it belongs to those who wait
             work.failure = error
         finally:
+            work.over.set()
             with anyio.CancelScope(shield=True):
                 await self._settle(work)
             work.ended.set()
@@ -185,23 +199,36 @@ class Calls:
     def _leave(self, work: Work) -> None:
         """A caller was cancelled; without any other, the work is stopped."""
         if not (work.ended.is_set() or work.waiting > 1 or work.owed or self._app.tasks is None):
-            self._app.tasks.start_soon(self._wind_down, work)
+            self._app.tasks.start_soon(self._wind_down, work, anyio.current_time())
 
-    async def _wind_down(self, work: Work) -> None:
-        """Stop work that nobody waits for, unless its answer is as good as here: what is paid for is not thrown away.
+    async def _wind_down(self, work: Work, since: float) -> None:
+        """Stop work that nobody waits for, unless its answer is here: what is paid for is not thrown away.
 
-        The gateway gets `GRACE` to say its last words. When it has said them, what is left is to write them down, and
-        only the next question to the gateway is not asked any more.
+        The gateway gets `GRACE` to say its last words, and what has reached this machine by then is read before the
+        connection is closed, however busy the loop was. When all of an answer is here, what is left is to write it
+        down, and only the next question to the gateway is not asked any more.
         """
-        began = anyio.current_time()
-        while not (work.ended.is_set() or work.waiting):
-            over = anyio.current_time() - began
-            if not work.scope.exchanges or over > (GRACE if work.spending else SAVING):
-                self._forget(work)
+        while not (work.over.is_set() or work.waiting):
+            over = anyio.current_time() - since
+            late = not work.scope.exchanges or over > (GRACE if work.spending else SAVING)
+            if late and (not work.spending or await self._fell_silent(work)):
                 work.cancel(GONE)
                 return
             with anyio.move_on_after(LOOK):
-                await work.ended.wait()
+                await work.over.wait()
+
+    async def _fell_silent(self, work: Work) -> bool:
+        """Take in what waits in this machine's buffers; whether the gateway is still at it then, and nobody waits.
+
+        A socket is read once in a turn of the event loop, and what was read is looked at in the next ones.
+        """
+        heard, turns, end = work.packets, 0, anyio.current_time() + LAST
+        while turns < TURNS and (anyio.current_time() < end or not turns):
+            await anyio.lowlevel.checkpoint()
+            turns += 1
+            if work.packets != heard:
+                heard, turns = work.packets, 0
+        return work.spending and not work.waiting
 
     async def _given(self, work: Work) -> None:
         """Note that the answer was given, where it is kept."""

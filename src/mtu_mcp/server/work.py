@@ -37,6 +37,8 @@ class Work:
         reusable: Whether the answer may be given to somebody who asks the same later.
         told: What it last said of its progress.
         why: Why it was stopped.
+        dying: Whether it was stopped and may still be found with its answer.
+        over: Set once it is at an end, before that is written down.
         job: Its job, once it has one.
         earlier: The job whose kept answer this is, when it is one's.
         result: The answer.
@@ -59,6 +61,8 @@ class Work:
     reusable: bool = True
     told: str = ""
     why: str = "The server ended while it ran."
+    dying: bool = False
+    over: anyio.Event = field(default_factory=anyio.Event)
     job: Job | None = None
     earlier: Job | None = None
     result: CallToolResult | None = None
@@ -71,8 +75,13 @@ class Work:
 
     @property
     def spending(self) -> bool:
-        """Whether the gateway is at something for it now."""
-        return any(one.state == "running" for one in self.scope.exchanges)
+        """Whether the gateway is at something for it now; an answer that is all here is none."""
+        return any(one.state == "running" and not one.whole for one in self.scope.exchanges)
+
+    @property
+    def packets(self) -> int:
+        """How many pieces of answers came."""
+        return sum(one.packets for one in self.scope.exchanges)
 
     def hear(self, scope: Scope) -> None:
         """Let a caller hear the progress from now on."""
@@ -95,7 +104,7 @@ class Work:
 
     def cancel(self, why: str) -> None:
         """Stop it."""
-        self.why = why
+        self.why, self.dying = why, True
         self.stop.cancel()
 
     def parts(self) -> str:
