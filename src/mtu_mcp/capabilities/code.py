@@ -15,7 +15,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from mtu_mcp.app import App, current_app
-from mtu_mcp.capabilities._answers import Answer, incomplete
+from mtu_mcp.capabilities._answers import LONGEST_TEXT, Answer, incomplete
 from mtu_mcp.capabilities._params import ModelName, Options
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._upstream import asking, choose, further_fields, remark
@@ -66,9 +66,9 @@ async def complete_code(
                 raise
             why = error.message if isinstance(error, NotOffered) else f"{name} does not complete text."
         else:
-            return _told(answer, written)
+            return await _told(answer, written)
     written = await _by_chat(app, answer, model, name, prefix, suffix, extra, why)
-    return _told(answer, written)
+    return await _told(answer, written)
 
 
 async def _unable(app: App, model: str, gap: bool, *, named: bool) -> str:
@@ -150,9 +150,11 @@ def _bare(text: str, prefix: str, suffix: str) -> str:
     return text.removesuffix(suffix) if suffix.strip() else text
 
 
-def _told(answer: Answer, written: Completion) -> CallToolResult:
+async def _told(answer: Answer, written: Completion) -> CallToolResult:
     if not written.text:
         answer.say("(The model added nothing: for it, the code is complete.)")
+    elif len(written.text) > LONGEST_TEXT:
+        await answer.say_long(written.text, title="code", about={"model": written.model}, extension="txt")
     else:
         ticks = max((len(run) for run in re.findall(r"`+", written.text)), default=0)
         fence = "`" * max(3, ticks + 1)
