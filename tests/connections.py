@@ -101,8 +101,9 @@ async def listening(app: App, transport: str) -> AsyncGenerator[str]:
         server = uvicorn.Server(config)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(server.serve, [listener])
-            while not server.started:
-                await anyio.lowlevel.checkpoint()
+            with anyio.fail_after(30):
+                while not server.started:
+                    await anyio.lowlevel.checkpoint()
             yield f"http://127.0.0.1:{port}"
             server.should_exit = True
 

@@ -122,9 +122,11 @@ def _over_http(environ: Mapping[str, str], folder: Path, calls: int, enough: int
         with ThreadPoolExecutor(calls) as threads:
             for number in range(calls):
                 threads.submit(post, number)
-            for _ in range(enough):
-                assert some.acquire(timeout=60)
-            child.process.send_signal(signal.SIGKILL)
+            try:
+                for _ in range(enough):
+                    assert some.acquire(timeout=60)
+            finally:  # else the threads would read on for as long as the server sends its pings
+                child.process.send_signal(signal.SIGKILL)
         return found
 
 

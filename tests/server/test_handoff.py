@@ -197,7 +197,8 @@ async def test_cancelling_the_only_caller_keeps_the_part_that_arrived(
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(lambda: client.call_tool("chat", {"prompt": "Count to 300"}, progress_callback=hear))
-            await heard.wait()
+            with anyio.fail_after(30):
+                await heard.wait()
             tasks.cancel_scope.cancel()
         entry = await gateway.journal.awaited(lambda entry: bool(entry.fault and entry.ended))
         assert entry.ended == "client closed"

@@ -7,7 +7,7 @@ import anyio
 import httpx
 import pytest
 
-from callers import JSON, serving, shake_hands
+from callers import ANN, BOB, JSON, TEAM, serving, shake_hands
 from capabilities.material import spent
 from connections import HANDSHAKE, MEMORY, connect, text_of
 from mtu_mcp.delivery import Delivery
@@ -17,7 +17,7 @@ from storms import Storm
 
 Environ = dict[str, str]
 PATH = "/chat/completions"
-ASKED = {"name": "chat", "arguments": {"prompt": "What is 6 * 7?"}}
+ASKED: dict[str, Any] = {"name": "chat", "arguments": {"prompt": "What is 6 * 7?"}}
 
 
 async def test_a_storm_of_impatient_hosts_pays_each_call_once(environ: Environ, gateway: Sandbox) -> None:
@@ -77,6 +77,27 @@ async def test_the_same_call_waits_for_another_servers_work(environ: Environ, ga
     assert "6 * 7 = 42" in said[0]
     assert f"Another server was at the same call ({link.name})" in said[0]
     assert spent(gateway) == 1
+
+
+@pytest.mark.parametrize("transport", ["http", "sse"])
+async def test_work_handed_off_is_its_owners_alone(transport: str, environ: Environ, gateway: Sandbox) -> None:
+    """Our promise: another caller's job is not found and never joined; the older transport hands off, too."""
+    gateway.arm("stall:3", PATH)
+    team = {**environ, "MTU_SERVER_TOKENS": TEAM, "MTU_HAND_OFF_AFTER": "0.05"}
+    async with serving(team, transport) as served, served.caller(ANN) as ann, served.caller(BOB) as bob:
+        [link] = [block for block in (await ann.call_tool(**ASKED)).content if block.type == "resource_link"]
+        await gateway.journal.awaited(lambda entry: bool(entry.notes.get("stalled")))
+        assert link.name in text_of(await ann.call_tool(**ASKED))
+        assert link.name not in text_of(await bob.call_tool(**ASKED))
+        for more in ({}, {"cancel": True}):
+            assert "There is no job" in text_of(await bob.call_tool("get_job", {"job": link.name, **more}))
+        gateway.release()
+        said = "It goes on"
+        with anyio.fail_after(30):
+            while "It goes on" in said:
+                said = text_of(await ann.call_tool("get_job", {"job": link.name, "wait": 9}))
+        assert "6 * 7 = 42" in said
+    assert spent(gateway) == 2
 
 
 async def test_work_another_server_failed_at_is_begun_anew(environ: Environ, gateway: Sandbox) -> None:

@@ -110,9 +110,9 @@ async def test_a_job_is_followed_to_its_end(cell: Cell, environ: Environ, gatewa
         await gateway.journal.awaited(lambda entry: bool(entry.notes.get("stalled")))
         gateway.release()
         await heard.until(lambda told: link.uri in told)
-        while True:
-            if (await read(client, link.uri))["state"] == "done":
-                break
+        with anyio.fail_after(30):
+            while (await read(client, link.uri))["state"] != "done":
+                pass
 
 
 async def test_what_is_no_longer_followed_is_not_told(environ: Environ) -> None:
