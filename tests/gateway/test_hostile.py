@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from gateway.scripted import Scripted, events, json_body, open_gateway
 from mtu_mcp.errors import BadAnswer, MtuError
@@ -164,6 +165,19 @@ async def test_a_text_that_never_ends_is_hung_up_on(field: str):
     assert answer.cut == "it is longer than 33,554,432 characters, the most that is heard"
     assert len(answer.text) + len(answer.reasoning) < 40 << 20
     assert transport.closed == 1
+
+
+@pytest.mark.parametrize("key", ["sk-secret-key", "null"])
+async def test_a_key_the_gateway_says_back_gets_into_nothing_that_is_kept(key: str):
+    """Our promise: the key is in no answer, sidecar or record; found with a gateway that repeats its requests' headers."""
+    chunk = {"id": key, "model": key, "choices": [{"index": 0, "delta": {"content": key}, "finish_reason": "stop"}]}
+    picture = {"created": 1, "data": [{"b64_json": "iVBORw0KGgo=", "revised_prompt": key, "url": None}]}
+    said = b"data: " + json.dumps(chunk).encode() + b"\n\ndata: [DONE]\n\n"
+    gateway, _, _ = open_gateway(events(said[:70], said[70:]), json_body(json.dumps(picture)), api_key=SecretStr(key))
+    answer = await gateway.chat(ChatRequest("m", []))
+    made = await gateway.generate_images(ImageRequest("m", "fox"))
+    shown = key if key == "null" else "***"  # a short key is a word like any other
+    assert (answer.text, answer.model, made.images[0].revised_prompt) == (shown, shown, shown)
 
 
 def test_a_large_event_in_small_packets_is_joined_once():

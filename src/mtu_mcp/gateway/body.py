@@ -27,6 +27,7 @@ JSON_LIMIT: Final = 64 * 1024 * 1024
 STREAM_LIMIT: Final = 256 * 1024 * 1024
 _BIG: Final = 1024 * 1024
 _DRAIN_SECONDS: Final = 0.05
+_SHORTEST_KEY: Final = 12
 _FIELDS: Final = (b"data:", b"event:", b":", b"id:", b"retry:")
 
 BodyForm = Literal["events", "json", "page", "text", "empty"]
@@ -42,7 +43,9 @@ class Body:
 
     def __init__(self, response: "httpx.Response", asked: Asked, seconds: float) -> None:
         self.asked = asked
-        self.request_id = failures.request_id_of(response.headers)
+        # A short one may be a word that answers hold for other reasons: "EMPTY", "null", "sandbox".
+        self._secret = asked.secret if len(asked.secret) >= _SHORTEST_KEY else ""
+        self.request_id = asked.struck(failures.request_id_of(response.headers))
         self._type = response.headers.get("content-type", "").lower()
         self._seconds = seconds
         self._packets = response.aiter_bytes()
@@ -85,7 +88,8 @@ class Body:
                 if size > limit:
                     raise BadAnswer(f"The gateway's answer is larger than {limit:,} bytes, the most that is read.")
                 parts.append(packet)
-        return b"".join(parts)
+        data, secret = b"".join(parts), self._secret.encode()
+        return data.replace(secret, b"***") if secret and secret in data else data
 
     def is_page(self, data: bytes) -> bool:
         """Whether these bytes of it are a web page that nobody asked for."""
@@ -127,9 +131,9 @@ class Body:
                         f"The gateway's stream is longer than {STREAM_LIMIT:,} bytes, the most that is read."
                     )
                 if events := decoder.feed(packet):
-                    yield events
+                    yield self._struck(events)
         if events := decoder.close():
-            yield events
+            yield self._struck(events)
 
     async def objects(self, expected: tuple[str, ...]) -> AsyncGenerator[Mapping[str, Any]]:
         """Give the JSON objects of a stream whose pieces are each complete in themselves, leaving out the rest.
@@ -189,6 +193,12 @@ class Body:
             status=200,
             request_id=self.request_id,
         )
+
+    def _struck(self, events: list[Event]) -> list[Event]:
+        """The events without the key: a gateway that says it back must not get it into what is kept."""
+        if not self._secret or not any(self._secret in event.data for event in events):
+            return events
+        return [Event(self.asked.struck(event.data), event.name) for event in events]
 
     async def _next(self) -> bytes | None:
         import httpx
