@@ -180,6 +180,18 @@ async def test_a_key_the_gateway_says_back_gets_into_nothing_that_is_kept(key: s
     assert (answer.text, answer.model, made.images[0].revised_prompt) == (shown, shown, shown)
 
 
+async def test_no_part_of_a_key_is_left_where_a_refusal_is_shortened():
+    """Our promise: the key is in no error; found where the end of the quotation fell inside it."""
+    for padding in range(180, 320):
+        body = json.dumps({"error": {"message": "C" * padding + "sk-secret-key"}}).encode()
+        refusal = Scripted(400, {"content-type": "application/json", "x-request-id": "sk-secret-key"}, (body,))
+        gateway, _, _ = open_gateway(refusal, max_retries=0)
+        with pytest.raises(MtuError) as caught:
+            await gateway.chat(ChatRequest("m", []))
+        assert "sk-" not in str(caught.value)
+        assert "sk-" not in getattr(caught.value, "request_id", "")
+
+
 def test_a_large_event_in_small_packets_is_joined_once():
     """Our promise: no cost that grows with the square of the length."""
     decoder = EventDecoder()

@@ -27,7 +27,7 @@ JSON_LIMIT: Final = 64 * 1024 * 1024
 STREAM_LIMIT: Final = 256 * 1024 * 1024
 _BIG: Final = 1024 * 1024
 _DRAIN_SECONDS: Final = 0.05
-_SHORTEST_KEY: Final = 12
+SHORTEST_KEY: Final = 12
 _FIELDS: Final = (b"data:", b"event:", b":", b"id:", b"retry:")
 
 BodyForm = Literal["events", "json", "page", "text", "empty"]
@@ -44,7 +44,7 @@ class Body:
     def __init__(self, response: "httpx.Response", asked: Asked, seconds: float) -> None:
         self.asked = asked
         # A short one may be a word that answers hold for other reasons: "EMPTY", "null", "sandbox".
-        self._secret = asked.secret if len(asked.secret) >= _SHORTEST_KEY else ""
+        self._secret = asked.secret if len(asked.secret) >= SHORTEST_KEY else ""
         self.request_id = asked.struck(failures.request_id_of(response.headers))
         self._type = response.headers.get("content-type", "").lower()
         self._seconds = seconds

@@ -89,7 +89,7 @@ def from_response(
     if 300 <= status < 400:
         return _redirected(asked, status, headers.get("location", ""))
     complaint = _from_body(body)
-    request_id = complaint.request_id or request_id_of(headers)
+    request_id = complaint.request_id or asked.struck(request_id_of(headers))
     return _error(asked, complaint, status, request_id, retry_after(headers, now))
 
 

@@ -22,7 +22,7 @@ import anyio.to_thread
 from mtu_mcp import __version__
 from mtu_mcp.errors import BadInput, Overloaded, UpstreamError, UpstreamFailure
 from mtu_mcp.gateway import failures
-from mtu_mcp.gateway.body import Body
+from mtu_mcp.gateway.body import SHORTEST_KEY, Body
 from mtu_mcp.gateway.connections import LOOPBACK, Way, skew, unusable, way_to
 from mtu_mcp.gateway.demands import Demand, measured
 from mtu_mcp.gateway.exchange import Books, Exchange, News, current_scope, exchange, mark_owed
@@ -248,7 +248,11 @@ class Wire:
             with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
                 await response.aclose()
         asked = Asked(call.endpoint, call.model, secret, call.method, call.path)
-        body = b"".join(parts)[:ERROR_LIMIT]
+        # Before anything is shortened, or a part of the key would be left at the end of a quotation.
+        body = b"".join(parts)
+        if len(secret) >= SHORTEST_KEY:
+            body = body.replace(secret.encode(), b"***")
+        body = body[:ERROR_LIMIT]
         return failures.from_response(asked, response.status_code, response.headers, body, self._now)
 
     def _way(self, call: Call) -> Way:
