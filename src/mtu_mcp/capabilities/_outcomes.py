@@ -1,7 +1,8 @@
 """What an operation answered, as blocks: JSON as it came, files saved, and no base64 in between.
 
 An API puts pictures and sound into its JSON as base64. A model can do nothing with that but pay for it, so each such
-string is saved as a file and its place taken by the file's address.
+string is saved as a file and its place taken by the file's address. So is what an address of a made picture leads to: it
+is gone within the hour, and paid for.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ SHORTEST_PAYLOAD: Final = 400
 """Characters of base64 from which on it is taken for a file; ids and signatures are shorter."""
 MOST_PLAYED: Final = 600_000
 """Bytes shown in the answer itself where the disk fails; Claude Desktop takes 1 MB a result, base64 included."""
+MOST_MADE_BYTES: Final = 64 * 1024 * 1024
 MOST_TEXT: Final = 4 * 1024 * 1024
 _PAYLOADS: Final = frozenset({"b64_json", "data", "result", "audio", "file_data", "partial_image_b64"})
 """Where the API puts base64."""
@@ -126,18 +128,35 @@ async def _lifted(app: App, answer: Answer, operation: Operation, value: Any, ab
     for key, item in cast("dict[str, Any]", value).items():
         if key in _PAYLOADS and isinstance(item, str) and len(item) >= SHORTEST_PAYLOAD:
             lifted[key] = await _saved(app, answer, operation, item, about)
+        elif key == "url" and operation.group == "images" and isinstance(item, str) and item:
+            lifted[key] = await _fetched(app, answer, operation, item, about)
         else:
             lifted[key] = await _lifted(app, answer, operation, item, about)
     return lifted
 
 
 async def _saved(app: App, answer: Answer, operation: Operation, payload: str, about: Mapping[str, Any]) -> str:
-    """Save a payload and say where; what cannot be saved is shown if it is a picture, for it is paid for."""
+    """Save a payload and say where."""
+    data = await anyio.to_thread.run_sync(_decoded, payload)
+    return payload if data is None else await _kept(app, answer, operation, data, about)
+
+
+async def _fetched(app: App, answer: Answer, operation: Operation, url: str, about: Mapping[str, Any]) -> str:
+    """Save what an address of the gateway leads to; where it cannot be had the address stays, for it holds a while."""
+    if not url.startswith("http"):
+        return await _saved(app, answer, operation, url, about)
+    try:
+        data = (await app.download(url, MOST_MADE_BYTES)).data
+    except MtuError as error:
+        answer.note(f"The picture could not be fetched ({str(error).rstrip('.')}); its address holds for a while.")
+        return url
+    return await _kept(app, answer, operation, data, about)
+
+
+async def _kept(app: App, answer: Answer, operation: Operation, data: bytes, about: Mapping[str, Any]) -> str:
+    """Save a file; what cannot be saved is shown if it is a picture, for it is paid for."""
     from mtu_mcp.media import kind_of, preview
 
-    data = await anyio.to_thread.run_sync(_decoded, payload)
-    if data is None:
-        return payload
     kind = kind_of(data)
     small = await preview(data) if kind.family == "image" else None
     if small:
