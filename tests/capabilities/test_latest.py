@@ -369,3 +369,17 @@ async def test_ten_calls_at_once_send_what_each_asked_for(allowing: Environ, gat
         == ["Latest picture: 红 fox.png"] * 5 + ["Latest sound: voice.wav"] * 5
     )
     assert spent(gateway) == 10
+
+
+@both_eras
+async def test_one_word_is_a_list_of_one(cell: Cell, allowing: Environ, downloads: Path) -> None:
+    """Our promise: models write a word where a list is wanted, and the user is asked about the file all the same."""
+    user = User()
+    async with connect(cell, allowing, elicitation_callback=user) as client:
+        said = await answered(client, "understand", question="What is it?", media="latest picture")
+        plain = await answered(client, "understand", question="What is it?", media=str(downloads / "older.png"))
+        wrong = await refused(client, "chat", prompt="What?", tools="latest")
+    assert said.startswith("Latest picture: 红 fox.png")
+    assert len(user.asked) == 1
+    assert "png" in plain.lower()
+    assert "tools" in wrong

@@ -32,7 +32,15 @@ from mtu_mcp.capabilities._approval import FREE
 from mtu_mcp.capabilities._spec import Completer, PromptSpec, ResourceSpec, ToolSpec
 from mtu_mcp.errors import Refused
 from mtu_mcp.server import views
-from mtu_mcp.server.edge import after_approval, after_choice, check_arguments, explained, guard_resource, guard_tool
+from mtu_mcp.server.edge import (
+    after_approval,
+    after_choice,
+    check_arguments,
+    explained,
+    guard_resource,
+    guard_tool,
+    one_as_list,
+)
 from mtu_mcp.server.handoff import Calls
 from mtu_mcp.server.icon import icons
 from mtu_mcp.server.limits import calling
@@ -134,6 +142,7 @@ class MtuServer(MCPServer[Any]):
             if spec is None or tool is None:
                 raise ToolError(f"There is no tool {name[:80]!r}. The tools are: {', '.join(self._specs)}.")
             check_arguments(spec.fn, set(tool.parameters.get("properties", {})), arguments)
+            one_as_list(tool.parameters, arguments)
             with calling():
                 return self.latest.handed(name, await super().call_tool(name, arguments, context), context)
         except Refused as error:

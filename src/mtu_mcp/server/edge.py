@@ -200,3 +200,13 @@ def check_arguments(fn: Callable[..., Any], known: set[str], arguments: dict[str
     if unknown:
         names = ", ".join(name for name in inspect.signature(fn).parameters if name in known)
         raise ToolError(f"There is no argument {', '.join(map(repr, unknown))[:200]}. The arguments are: {names}.")
+
+
+def one_as_list(schema: Mapping[str, Any], arguments: dict[str, Any]) -> None:
+    """Take one word for a list of one where a list of words is wanted, as models write it: `media="latest"`."""
+    for name, wanted in schema.get("properties", {}).items():
+        value = arguments.get(name)
+        words = wanted.get("type") == "array" and wanted.get("items", {}).get("type") == "string"
+        # A list that was written as JSON is read by the SDK.
+        if words and isinstance(value, str) and not value.lstrip().startswith("["):
+            arguments[name] = [value]
