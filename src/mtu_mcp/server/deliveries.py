@@ -45,8 +45,9 @@ class Deliveries:
             settles = message["type"] == "http.response.body" and (
                 not message.get("more_body", False) or _answers(message.get("body", b""))
             )
-            for _ in range(TURNS if settles else 0):
-                await anyio.lowlevel.checkpoint()
+            with anyio.CancelScope(shield=True):  # the head has left and says how long this is: half an answer is none
+                for _ in range(TURNS if settles else 0):
+                    await anyio.lowlevel.checkpoint()
             await send(message)
             if settles:
                 delivery.settle(left=not gone)
