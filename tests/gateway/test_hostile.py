@@ -19,6 +19,7 @@ from mtu_mcp.gateway import (
     ResponsesRequest,
     TranscriptionRequest,
     Upload,
+    open_scope,
 )
 from mtu_mcp.gateway.events import EventDecoder, decode
 
@@ -214,3 +215,24 @@ async def test_an_unfinished_thought_is_a_thought():
     )
     answer = await gateway.chat(ChatRequest("m", []))
     assert (answer.text, answer.reasoning, answer.cut) == ("", "hm</th", "stopped at the token limit")
+
+
+async def test_a_key_said_back_letter_by_letter_is_struck_too():
+    """Our promise: the key is in nothing that is kept; found with a gateway that sent it in pieces of three letters."""
+    key = "sk-secret-key"
+    pieces = [key[at : at + 3] for at in range(0, len(key), 3)]
+    said = b"".join(
+        f"data: {json.dumps({'choices': [{'index': 0, 'delta': delta}]})}\n\n".encode()
+        for piece in pieces
+        for delta in ({"content": piece}, {"reasoning_content": piece})
+    )
+    spoken = b"".join(
+        f"event: response.output_text.delta\ndata: {json.dumps({'type': 'response.output_text.delta', 'delta': one})}\n\n".encode()
+        for one in pieces
+    )
+    gateway, _, _ = open_gateway(events(said, b"data: [DONE]\n\n"), events(spoken), api_key=SecretStr(key))
+    with open_scope() as scope:
+        answer = await gateway.chat(ChatRequest("m", []))
+        response = await gateway.respond(ResponsesRequest("m", "x"))
+    assert (answer.text, answer.reasoning, response.text) == ("***", "***", "***")
+    assert [one.partial for one in scope.exchanges] == ["***", "***"]

@@ -96,17 +96,17 @@ class ChatAssembler(Assembler):
     @property
     def partial(self) -> str:
         """The text so far."""
-        return self._choices[0].value()
+        return self.strike(self._choices[0].value())
 
     @property
     def reasoning(self) -> str:
         """The thoughts, whether they came in a field of their own or inside the text."""
-        return (self._reasoning.value() + self._choices[0].thoughts.value()).strip()
+        return self.strike((self._reasoning.value() + self._choices[0].thoughts.value()).strip())
 
     @property
     def refusal(self) -> str:
         """The model's words when it declined."""
-        return self._refusal.value()
+        return self.strike(self._refusal.value())
 
     @property
     def audio(self) -> bytes:
@@ -131,7 +131,7 @@ class ChatAssembler(Assembler):
     @property
     def alternatives(self) -> tuple[str, ...]:
         """The answers besides the first, in order."""
-        return tuple(self._choices[index].value() for index in sorted(self._choices) if index)
+        return tuple(self.strike(self._choices[index].value()) for index in sorted(self._choices) if index)
 
     def take(self, raw: Mapping[str, Any], name: str) -> None:  # noqa: ARG002 - chat chunks have no names
         """Take one chunk."""

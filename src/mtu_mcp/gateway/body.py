@@ -194,6 +194,10 @@ class Body:
             request_id=self.request_id,
         )
 
+    def struck(self, text: str) -> str:
+        """A text without the key, for what was put together from several events, each with a piece of it."""
+        return self.asked.struck(text) if self._secret else text
+
     def _struck(self, events: list[Event]) -> list[Event]:
         """The events without the key: a gateway that says it back must not get it into what is kept."""
         if not self._secret or not any(self._secret in event.data for event in events):

@@ -42,7 +42,7 @@ class CompletionAssembler(Assembler):
     @property
     def partial(self) -> str:
         """The text so far."""
-        return self._text.value()
+        return self.strike(self._text.value())
 
     def take(self, raw: Mapping[str, Any], name: str) -> None:  # noqa: ARG002 - these chunks have no names
         """Take one chunk."""

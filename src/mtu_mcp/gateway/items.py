@@ -113,9 +113,9 @@ class ResponseAssembler(Assembler):
             return made
         # Nothing finished: the deltas are all there is, and positions count from the start of the text.
         return Made(
-            text="".join(self._pieces[index].value() for index in sorted(self._pieces)),
-            reasoning=made.reasoning or self._thoughts.value(),
-            refusal=made.refusal or self._refusal.value(),
+            text=self.strike("".join(self._pieces[index].value() for index in sorted(self._pieces))),
+            reasoning=made.reasoning or self.strike(self._thoughts.value()),
+            refusal=made.refusal or self.strike(self._refusal.value()),
             citations=distinct((*self._annotations, *made.citations)),
             searches=made.searches,
             visited=made.visited,

@@ -6,7 +6,7 @@ incomplete and says why.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any, ClassVar
 
@@ -41,6 +41,7 @@ class Assembler:
         model: The model the answer names.
         id: The answer's own name.
         request_id: The gateway's name for the request, from the body.
+        strike: Takes the key out of a text.
     """
 
     expected: ClassVar[tuple[str, ...]] = ()
@@ -54,6 +55,7 @@ class Assembler:
         self.model = ""
         self.id = ""
         self.request_id = ""
+        self.strike: Callable[[str], str] = str
 
     @property
     def begun(self) -> bool:
@@ -137,6 +139,7 @@ async def hear(body: Body, assembler: Assembler, entry: Exchange) -> None:
         UpstreamError: It went wrong before anything of the answer was here.
     """
     entry.request_id = body.request_id
+    assembler.strike = body.struck
     try:
         if await body.form() == "events":
             await _hear_events(body, assembler)
