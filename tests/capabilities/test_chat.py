@@ -23,7 +23,9 @@ async def test_the_answer_names_the_model_and_what_it_used(environ: Environ) -> 
     async with connect(MEMORY, environ) as client:
         said = await answered(client, "chat", prompt="What is 17 * 3?", model="qwen-omni-turbo")
     assert "17 * 3 = 51" in said
-    assert re.search(r"\[qwen-omni-turbo · \d+ tokens in, \d+ out · (about CNY 0\.00\d+|under CNY 0\.0001) \(list price\)\]$", said)
+    assert re.search(
+        r"\[qwen-omni-turbo · \d+ tokens in, \d+ out · (about CNY 0\.00\d+|under CNY 0\.0001) \(list price\)\]$", said
+    )
 
 
 async def test_chinese_goes_there_and_back_unchanged(environ: Environ, gateway: Sandbox) -> None:

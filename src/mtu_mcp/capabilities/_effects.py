@@ -8,7 +8,7 @@ the rule on thoughts: they keep them to themselves, and may need none.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
     from mtu_mcp.gateway import ChatAnswer
@@ -55,8 +55,8 @@ def _switch(options: Mapping[str, Any]) -> tuple[str, bool | None]:
     """The field that turns thinking on or off, and which of the two; None where an answer cannot show it."""
     if isinstance(asked := options.get("enable_thinking"), bool):
         return "enable_thinking", asked
-    thinking: Any = options.get("thinking")
-    kind: Any = thinking.get("type") if isinstance(thinking, dict) else None
+    thinking = options.get("thinking")
+    kind = cast("dict[str, Any]", thinking).get("type") if isinstance(thinking, dict) else None
     if kind in ("enabled", "disabled"):
         return "thinking", kind == "enabled"
     return "reasoning_effort", False if options.get("reasoning_effort") == "none" else None

@@ -104,8 +104,9 @@ class Site:
         name = request.path_params["name"]
         if name in FAMILIES:
             said = self._latest.of(name)
-            told = {**((said.meta or {}).get(VIEW, {}) if said else {}), "files": await self._files(FAMILIES[name])}
-            result: dict[str, Any] = {"content": [], "_meta": {VIEW: told}}
+            told: dict[str, Any] = (said.meta or {}).get(VIEW, {}) if said else {}
+            files = await self._files(FAMILIES[name])
+            result: dict[str, Any] = {"content": [], "_meta": {VIEW: {**told, "files": files}}}
         elif name == "usage":
             report = await self._app.budget.report(request.query_params.get("month", ""), current_owner() or None)
             result = {"content": [], "structuredContent": report.as_dict()}
