@@ -1,8 +1,9 @@
-"""Whether an answer left over HTTP, so that one that did not is not taken for given.
+"""Whether an answer left this process, so that one that did not is not taken for given.
 
-A host's connection may break while its call is at work. On the handshake protocol that is no cancellation, so the call
-ends as if nothing had happened and its answer goes nowhere; on any protocol it may break at the very end. The request
-knows: its response was completed before the client went, or it was not.
+A host's connection may break while its call is at work. On the handshake protocol over HTTP that is no cancellation, so
+the call ends as if nothing had happened and its answer goes nowhere; on any transport it may break at the very end.
+Over HTTP the request knows: its response was completed before the client went, or it was not. On stdio the writer
+knows: the line went into the pipe, or the pipe was broken. What a host left unread in its pipe, nobody can tell.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 KEY: Final = "mtu.delivery"
 
+_posted: ContextVar[Callable[[Any], Delivery] | None] = ContextVar("mtu_mcp_posted", default=None)
 _delivery: ContextVar[Delivery | None] = ContextVar("mtu_mcp_delivery", default=None)
 
 
@@ -49,12 +51,26 @@ class Delivery:
                     call()
 
 
-def bind_delivery(request: Any) -> None:
-    """Make the delivery of an HTTP request's answer, if it is known, the one of this context."""
+def post_with(deliver: Callable[[Any], Delivery]) -> None:
+    """Say who makes the delivery of a request by its number, for the requests of a connection without HTTP."""
+    _posted.set(deliver)
+
+
+def bind_delivery(request: Any, number: Any) -> None:
+    """Make the delivery of a request's answer, if it is known, the one of this context.
+
+    Args:
+        request: The HTTP request, if there is one.
+        number: The request's id in the protocol.
+    """
     scope: Any = getattr(request, "scope", None)
-    _delivery.set(scope.get(KEY) if isinstance(scope, dict) else None)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+    deliver = _posted.get()
+    if isinstance(scope, dict):
+        _delivery.set(scope.get(KEY))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+    else:
+        _delivery.set(deliver(number) if deliver is not None and number is not None else None)
 
 
 def current_delivery() -> Delivery | None:
-    """How the answer to this context's request fares; None where nobody can tell, as on stdio."""
+    """How the answer to this context's request fares; None where nobody can tell, as between two ends in one process."""
     return _delivery.get()

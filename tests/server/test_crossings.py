@@ -1,15 +1,21 @@
 """A cancel that meets its answer: what had arrived is kept and given to the same call, whatever else was going on."""
 
+import json
+import os
+import subprocess
+import sys
 import threading
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from capabilities.material import spent
 from connections import CELLS, MEMORY, Cell, connect, text_of
 from mtu_mcp.sandbox import Sandbox
 from mtu_mcp.server.handoff import GRACE
+from processes import PATIENCE, modern
 
 Environ = dict[str, str]
 PATH = "/chat/completions"
@@ -54,3 +60,32 @@ async def test_a_retry_right_after_a_cancel_never_meets_the_work_that_is_being_s
             gateway.journal.clear()
             assert "6 * 7 = 42" in text_of(await client.call_tool(**ASKED))
             assert spent(gateway) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pipe whose reader is gone breaks at the next write on POSIX")
+async def test_an_answer_that_met_a_broken_pipe_is_given_to_the_next_server(environ: Environ, gateway: Sandbox) -> None:
+    """Our promise: never paid twice, also when the host of a stdio server dies in the moment of the answer."""
+    gateway.arm("stall:1", PATH)
+    ear, mouth = os.pipe()
+    command = [sys.executable, "-m", "mtu_mcp", "serve"]
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT") if name in os.environ}
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=mouth, env={**inherited, **environ})  # noqa: ASYNC220 - raw pipes
+    os.close(mouth)
+    try:
+        assert server.stdin is not None
+        server.stdin.write(json.dumps(modern(1, "tools/call", ASKED)).encode() + b"\n")
+        server.stdin.flush()
+        await gateway.journal.awaited(lambda entry: bool(entry.notes.get("stalled")))
+        os.close(ear)
+        gateway.release()
+        with anyio.fail_after(PATIENCE):
+            await anyio.to_thread.run_sync(server.wait)
+    finally:
+        server.kill()
+        server.wait()
+        server.stdin.close()
+    async with connect(MEMORY, environ) as client:
+        said = text_of(await client.call_tool(**ASKED))
+    assert "6 * 7 = 42" in said
+    assert "which nobody had been given" in said
+    assert spent(gateway) == 1

@@ -6,8 +6,8 @@ leaves (the work is stopped, what had arrived is kept) and when the same is aske
 that is answered in time writes nothing down. What runs and asks the same is found in memory; the database is asked for
 answers that nobody was given and for work of other servers on the same file.
 
-An answer counts as delivered when the call it belongs to went on to be answered without having been cancelled, and,
-over HTTP, its response left before the client went. One that comes in while nobody waits any more is kept.
+An answer counts as delivered when the call it belongs to went on to be answered without having been cancelled, and its
+response left: over HTTP before the client went, on stdio into a pipe that held. One that comes in while nobody waits any more is kept.
 """
 
 from __future__ import annotations

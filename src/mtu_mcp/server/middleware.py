@@ -37,7 +37,7 @@ def bound_to(app: App, look: Callable[[], None] = lambda: None) -> ServerMiddlew
 
         with open_scope(Reporter(report)) as scope:
             params = ctx.params or {}
-            bind_delivery(ctx.request)
+            bind_delivery(ctx.request, ctx.request_id)
             scope.owner = current_owner()
             scope.tool = str(params.get("name", ""))[:100]
             if scope.tool not in FREE:

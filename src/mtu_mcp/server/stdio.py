@@ -25,6 +25,7 @@ import anyio.to_thread
 from mcp.shared.message import SessionMessage
 from mcp.types import INTERNAL_ERROR, JSONRPCError, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 
+from mtu_mcp.delivery import Delivery, post_with
 from mtu_mcp.server.lines import Refusal, Splitter, read_line
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ async def stdio_streams(ending: Callable[[], None]) -> AsyncGenerator[tuple[Inco
         incoming, read = anyio.create_memory_object_stream[SessionMessage | Exception](float("inf"))
         write, outgoing = anyio.create_memory_object_stream[SessionMessage](0)
         pipes = _Pipes(incoming, ending)
+        post_with(pipes.delivery)
         threading.Thread(target=pipes.read_lines, args=(stdin,), daemon=True).start()
         writer = threading.Thread(target=pipes.write_lines, args=(stdout,), daemon=True)
         writer.start()
@@ -75,11 +77,13 @@ async def stdio_streams(ending: Callable[[], None]) -> AsyncGenerator[tuple[Inco
                 with anyio.CancelScope(shield=True):
                     # Bounded: a host that reads nothing must not keep us from ending.
                     await anyio.to_thread.run_sync(writer.join, FLUSH_SECONDS)
+                    await anyio.lowlevel.checkpoint()  # what the writer said of its last lines is heard first
+                pipes.give_up()
                 read.close()
 
 
 class _Pipes:
-    """Messages between two descriptors and the event loop; knows which requests are still unanswered."""
+    """Messages between two descriptors and the event loop; knows which requests are still unanswered, and whose answers left."""
 
     def __init__(
         self, incoming: MemoryObjectSendStream[SessionMessage | Exception], ending: Callable[[], None]
@@ -87,9 +91,23 @@ class _Pipes:
         self._incoming = incoming
         self._ending = ending
         self._loop = asyncio.get_running_loop()
-        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._lines: queue.SimpleQueue[tuple[bytes, Delivery | None] | None] = queue.SimpleQueue()
+        self._deliveries: dict[str | int, Delivery] = {}
+        self._sent: set[Delivery] = set()
         self._unanswered: set[str | int] = set()
         self._at_end = False
+
+    def delivery(self, request: str | int) -> Delivery:
+        """Whether the answer to a request leaves; to be asked for before it does."""
+        if (before := self._deliveries.get(request)) is not None:  # a number used twice: only one can be answered
+            before.settle(left=False)
+        made = self._deliveries[request] = Delivery()
+        return made
+
+    def give_up(self) -> None:
+        """Say of every answer that has not left that it will not."""
+        for delivery in (*self._deliveries.values(), *self._sent):
+            delivery.settle(left=False)
 
     def read_lines(self, descriptor: int) -> None:
         """Read until the end of the input, in a thread; whole lines go to the loop in one hop a read."""
@@ -105,14 +123,22 @@ class _Pipes:
     def write_lines(self, descriptor: int) -> None:
         """Write what is queued, in a thread."""
         try:
-            while (line := self._lines.get()) is not None:
+            while (item := self._lines.get()) is not None:
+                line, delivery = item
                 view = memoryview(line)
                 while view:
                     view = view[os.write(descriptor, view) :]
+                if delivery is not None:
+                    with suppress(RuntimeError):
+                        self._loop.call_soon_threadsafe(self._left, delivery)
         except OSError:  # the host closed its end: whatever still runs, nobody would hear of it
             self._ending()
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._incoming.close)
+
+    def _left(self, delivery: Delivery) -> None:
+        self._sent.discard(delivery)
+        delivery.settle(left=True)
 
     async def forward(self, outgoing: MemoryObjectReceiveStream[SessionMessage]) -> None:
         """Queue what the server sends, until its end of the stream is closed, so that the last answer still leaves."""
@@ -125,9 +151,12 @@ class _Pipes:
             self._lines.put(None)
 
     def _send(self, message: JSONRPCMessage) -> None:
-        self._lines.put(_line(message))
-        if isinstance(message, (JSONRPCResponse, JSONRPCError)):
-            self._settle(message.id)
+        request = _id(message)
+        delivery = self._deliveries.pop(request, None) if request is not None else None
+        if delivery is not None:
+            self._sent.add(delivery)
+        self._lines.put((_line(message), delivery))
+        self._settle(request)
 
     def _deliver(self, lines: list[bytes | None]) -> None:
         for line in lines:
@@ -135,14 +164,21 @@ class _Pipes:
             if message is None:
                 continue
             if isinstance(message, Refusal):
-                self._lines.put(_line(message.answer))
+                self._lines.put((_line(message.answer), None))
                 continue
             if isinstance(message, JSONRPCRequest):
                 self._unanswered.add(message.id)
             elif isinstance(message, JSONRPCNotification) and message.method == "notifications/cancelled":
-                self._settle((message.params or {}).get("requestId"))
+                self._drop((message.params or {}).get("requestId"))
             with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):
                 self._incoming.send_nowait(SessionMessage(message))
+
+    def _drop(self, request: object) -> None:
+        """A request was cancelled: an answer that has not been sent by now never is."""
+        if isinstance(request, str | int):
+            if (delivery := self._deliveries.pop(request, None)) is not None:
+                delivery.settle(left=False)
+            self._settle(request)
 
     def _settle(self, request: str | int | None) -> None:
         if request is not None:
