@@ -173,7 +173,7 @@ async def test_a_model_that_repeats_the_key_does_not_give_it_away(
     async with connect(cell, environ) as client:
         asked = {"prompt": f"Repeat: {KEY}", "conversation": "leaky"}
         result = await client.call_tool("chat", asked, progress_callback=hear)
-        assert HIDDEN in text_of(result)
+        assert "***" in text_of(result)
         kept = await client.read_resource("mtu://conversations/leaky")
         listed = await client.read_resource("mtu://conversations")
         status = await client.read_resource("mtu://status")

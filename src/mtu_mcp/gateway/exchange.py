@@ -263,6 +263,8 @@ def mark_owed(owed: bool) -> None:
     entry = _entry.get()
     if entry is not None:
         entry.owed = owed
+        # A batch is handed in by two requests: the answer to the first is not that to the second.
+        entry.whole = False
 
 
 def mark_heard(*, whole: bool = False) -> None:
