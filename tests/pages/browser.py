@@ -60,9 +60,10 @@ class Browser:
         self.send("POST", "frame", {"id": None})
 
     def wait(self, script: str, *values: Any) -> Any:
-        """Ask again and again until an expression is true."""
+        """Ask again and again until an expression is true; one about an element that is not there yet is not."""
         ends = time.monotonic() + PATIENCE
-        while not (found := self.run(f"return ({script})", *values)):
+        asked = f"try {{ return ({script}) }} catch (error) {{ if (!(error instanceof TypeError)) throw error }}"
+        while not (found := self.run(asked, *values)):
             assert time.monotonic() < ends, (
                 f"never true: {script}; the page says: {self.run('return document.body.innerText')[:600]}"
             )
