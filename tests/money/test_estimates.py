@@ -303,3 +303,4 @@ def test_an_answer_that_nobody_counted_costs_what_is_seen_of_it() -> None:
 def test_thoughts_that_nobody_counted_are_not_forgotten() -> None:
     """Our promise: the words of a model that thinks do not tell what its thoughts cost."""
     assert ended("o3", "Yes.") == ended("o3", "")
+    assert ended("gpt-5.1", "Yes.") == ended("gpt-5.1", "") > 0

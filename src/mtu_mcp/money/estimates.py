@@ -244,9 +244,13 @@ def _out(entry: Entry, kind: str, demand: Demand, figures: Figures, seconds: flo
 
 def usual_output(entry: Entry, figures: Figures) -> int:
     """Tokens of an answer that nobody bounded."""
-    thinks = entry.can("reasoning") or entry.can("research") or any(trait in entry.traits for trait in _THINKING)
-    most = figures.thinking_output if thinks else figures.output
+    most = figures.thinking_output if _thinks(entry) else figures.output
     return min(most, entry.max_output or most)
+
+
+def _thinks(entry: Entry) -> bool:
+    """Whether its answers may cost more than their words show."""
+    return entry.can("reasoning") or entry.can("research") or any(trait in entry.traits for trait in _THINKING)
 
 
 def _seconds(entry: Entry, demand: Demand, figures: Figures, *, listening: bool) -> float:
@@ -277,9 +281,7 @@ def _shown(entry: Entry, exchange: Exchange) -> bool:
     """Whether what arrived tells what an answer cost: it broke off, or it is text of a model that does not think."""
     if exchange.state != "done":
         return True
-    return (
-        bool(exchange.partial) and exchange.endpoint in BOUNDED and not any(map(entry.traits.__contains__, _THINKING))
-    )
+    return bool(exchange.partial) and exchange.endpoint in BOUNDED and not _thinks(entry)
 
 
 def _arrived(most: Usage, exchange: Exchange) -> Usage:
