@@ -1,15 +1,14 @@
 """Attempts on the ledger: gateways that lie about what they counted, clocks that jump, rows settled twice."""
 
 import json
-import sqlite3
 from collections.abc import Awaitable, Callable
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from books import rows_in as rows
 from gateway.scripted import ScriptedTransport, events, json_body, make_settings
 from mtu_mcp.catalogue import Catalogue
 from mtu_mcp.errors import OverBudget
@@ -29,11 +28,6 @@ def stream(usage: Any, text: str = "forty-two") -> bytes:
         {**told, "choices": [], "usage": usage},
     ]
     return "".join(f"data: {json.dumps(one)}\n\n" for one in chunks).encode() + b"data: [DONE]\n\n"
-
-
-def rows(path: Path, *columns: str) -> list[tuple[Any, ...]]:
-    with closing(sqlite3.connect(path)) as connection:
-        return connection.execute(f"SELECT {', '.join(columns)} FROM ledger ORDER BY id").fetchall()
 
 
 async def spent(path: Path, answer: Any, ask: Callable[[Gateway], Awaitable[Any]], **settings: Any) -> Any:

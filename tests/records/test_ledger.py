@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import anyio
 import pytest
 
+from books import rows_in as rows
 from mtu_mcp.errors import BadInput, OverBudget, RecordsError
 from mtu_mcp.records import Caps, Closing, Database, Ledger, Opening, Records
 from mtu_mcp.records.presence import Presence
@@ -46,14 +47,6 @@ def opening(key: str, held: float = 1.0, call: str = "c", **changes: Any) -> Ope
 
 def closing(key: str, cny: float, state: str = "done", **changes: Any) -> Closing:
     return Closing(state, cny=cny, basis="list", idempotency_key=key, **changes)
-
-
-def rows(path: Path, *columns: str) -> list[tuple[Any, ...]]:
-    connection = sqlite3.connect(path)
-    try:
-        return connection.execute(f"SELECT {', '.join(columns)} FROM ledger ORDER BY id").fetchall()
-    finally:
-        connection.close()
 
 
 def files(folder: Path) -> list[str]:

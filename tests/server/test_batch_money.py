@@ -15,6 +15,7 @@ import pytest
 from mcp import Client
 from mcp.types import ElicitResult, TextResourceContents
 
+from books import rows
 from capabilities.material import answered, refused
 from connections import HANDSHAKE, MEMORY, Cell, connect, text_of
 from mtu_mcp.sandbox import Options, Sandbox
@@ -40,14 +41,6 @@ def priced(environ: Environ, tmp_path: Path) -> Environ:
     file.write_text(json.dumps({"models": {MODEL: {"prices": prices}}}), encoding="utf-8")
     more = {"MTU_MODELS_FILE": str(file), "MTU_TOOLSETS": "core,batches,usage,api", "MTU_MAX_RETRIES": "0"}
     return {**environ, **more, "MTU_ALLOWED_DIRS": str(tmp_path)}
-
-
-def rows(environ: Environ, *columns: str) -> list[tuple[Any, ...]]:
-    connection = sqlite3.connect(environ["MTU_DATABASE_URL"])
-    try:
-        return connection.execute(f"SELECT {', '.join(columns)} FROM ledger ORDER BY id").fetchall()
-    finally:
-        connection.close()
 
 
 def cost_of_job(environ: Environ) -> float | None:

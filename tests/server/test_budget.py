@@ -1,7 +1,6 @@
 """Money through real clients on the real server: what is entered, what is refused, who is asked."""
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import anyio
 import pytest
 from mcp.types import ElicitResult
 
+from books import rows
 from connections import CELLS, HANDSHAKE, MEMORY, MODERN, Cell, connect, text_of
 from mtu_mcp.sandbox import Sandbox
 from processes import running
@@ -40,15 +40,6 @@ def priced(environ: Environ, tmp_path: Path) -> Environ:
     file = tmp_path / "models.json"
     file.write_text(json.dumps({"models": {MODEL: {"prices": prices}}}), encoding="utf-8")
     return {**environ, "MTU_MODELS_FILE": str(file)}
-
-
-def rows(environ: Environ, *columns: str) -> list[tuple[Any, ...]]:
-    """The ledger as it is on disk."""
-    connection = sqlite3.connect(environ["MTU_DATABASE_URL"])
-    try:
-        return connection.execute(f"SELECT {', '.join(columns)} FROM ledger ORDER BY id").fetchall()
-    finally:
-        connection.close()
 
 
 async def chat(client: Any, prompt: str = "What is 6 * 7?", **arguments: Any) -> Any:

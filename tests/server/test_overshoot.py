@@ -1,13 +1,13 @@
 """Answers without a bound of their own, under a cap: however long they would be, the caps hold."""
 
 import json
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
+from books import rows
 from capabilities.material import answered, call
 from connections import MEMORY, connect, text_of
 from mtu_mcp.sandbox import Sandbox
@@ -25,14 +25,6 @@ def priced(environ: Environ, tmp_path: Path, **models: dict[str, Any]) -> Enviro
     told = {name: {"prices": prices, **facts} for name, facts in models.items()}
     file.write_text(json.dumps({"models": told}), encoding="utf-8")
     return {**environ, "MTU_MODELS_FILE": str(file), "MTU_MAX_RETRIES": "0"}
-
-
-def rows(environ: Environ, *columns: str) -> list[tuple[Any, ...]]:
-    connection = sqlite3.connect(environ["MTU_DATABASE_URL"])
-    try:
-        return connection.execute(f"SELECT {', '.join(columns)} FROM ledger ORDER BY id").fetchall()
-    finally:
-        connection.close()
 
 
 async def test_twenty_long_answers_at_once_stay_within_the_cap(

@@ -2,7 +2,6 @@
 
 import json
 import re
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 from mcp import Client
 
+from books import rows
 from capabilities.material import answered, call, refused
 from capabilities.operations_bench import CHAT, Bench
 from connections import MEMORY, connect, text_of
@@ -34,14 +34,6 @@ def environ(environ: Environ, tmp_path: Path) -> Environ:
     file.write_text(json.dumps({"models": {MODEL: {"prices": prices}}}), encoding="utf-8")
     more = {"MTU_MODELS_FILE": str(file), "MTU_TOOLSETS": "core,api", "MTU_ALLOWED_DIRS": str(tmp_path)}
     return {**environ, **more}
-
-
-def rows(environ: Environ, *columns: str) -> list[tuple[Any, ...]]:
-    connection = sqlite3.connect(environ["MTU_DATABASE_URL"])
-    try:
-        return connection.execute(f"SELECT {', '.join(columns)} FROM ledger ORDER BY id").fetchall()
-    finally:
-        connection.close()
 
 
 async def operation(client: Client, name: str, **arguments: Any) -> tuple[str, Any]:
