@@ -8,8 +8,9 @@ Because: models come and go each month, so everything that names one is data her
 
 from typing import TYPE_CHECKING
 
+from mtu_mcp.catalogue.capabilities import CAPABILITIES, Capability
 from mtu_mcp.catalogue.catalogue import Catalogue, Offer
-from mtu_mcp.catalogue.choices import CAPABILITIES, Capability, Choice
+from mtu_mcp.catalogue.choices import Choice
 from mtu_mcp.deferral import deferred
 
 if TYPE_CHECKING:

@@ -10,14 +10,13 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-from mtu_mcp.catalogue.choices import Capability, Choice, choose_offered, first_offered
+from mtu_mcp.catalogue.capabilities import ABILITIES, Capability
+from mtu_mcp.catalogue.choices import Choice, choose_offered, first_offered
 
 if TYPE_CHECKING:
     from mtu_mcp.catalogue.entries import Entry
     from mtu_mcp.catalogue.facts import Facts
 
-ABILITIES: Final = ("vision", "code", "math", "reasoning")
-"""Aliases that are what a model can do; their lists are the preference lists."""
 _SMALL: Final = re.compile(r"(?:^|[-_.\d])(?:flash|mini|turbo|lite|nano|haiku|small|instant|air)(?:[-_.:\d]|$)")
 _GENERAL: Final = frozenset({"chat", "vision", "search", "qwen_search", "gemini_search", "reasoning"})
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import anyio
 
 from mtu_mcp.catalogue import choices, names
-from mtu_mcp.catalogue.choices import Capability, Choice
+from mtu_mcp.catalogue.capabilities import Capability
+from mtu_mcp.catalogue.choices import Choice
 from mtu_mcp.errors import MtuError
 from mtu_mcp.settings import Settings, variable
 

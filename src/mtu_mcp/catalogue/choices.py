@@ -7,45 +7,12 @@ the lists age well: a gateway may still serve a retired model, and then it is be
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import TYPE_CHECKING
 
 from mtu_mcp.catalogue.names import spellings
 
 if TYPE_CHECKING:
     from mtu_mcp.catalogue.facts import Facts
-
-# What a model can do, in the words of the settings' `model_*` and of `models.json`.
-Capability = Literal[
-    "chat",
-    "omni",
-    "image",
-    "transcribe",
-    "search",
-    "research",
-    "qwen_search",
-    "gemini_search",
-    "vision",
-    "image_edit",
-    "image_vary",
-    "timestamps",
-    "diarize",
-    "translate_audio",
-    "speech",
-    "translate",
-    "embed",
-    "moderate",
-    "code",
-    "fill_in",
-    "math",
-    "reasoning",
-    "document",
-    "audio_chat",
-    "caption_audio",
-    "complete",
-    "rerank",
-    "realtime",
-]
-CAPABILITIES: Final[tuple[str, ...]] = get_args(Capability)
 
 
 @dataclass(frozen=True, slots=True)

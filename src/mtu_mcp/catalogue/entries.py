@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-from mtu_mcp.catalogue.choices import Capability
+from mtu_mcp.catalogue.capabilities import Capability
 from mtu_mcp.catalogue.prices import Prices
 from mtu_mcp.catalogue.tokens import OmniRates
 

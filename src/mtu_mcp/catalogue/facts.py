@@ -13,8 +13,8 @@ from datetime import date
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from mtu_mcp.catalogue.aliases import ABILITIES
 from mtu_mcp.catalogue.assumptions import NOTHING, Assumed
+from mtu_mcp.catalogue.capabilities import ABILITIES
 from mtu_mcp.catalogue.entries import AudioLimits, EmbeddingLimits, Entry, ImageLimits, OmniLimits
 from mtu_mcp.catalogue.names import spellings
 from mtu_mcp.catalogue.prices import Prices

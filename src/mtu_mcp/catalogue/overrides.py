@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from mtu_mcp.catalogue.assumptions import KINDS, Figures
-from mtu_mcp.catalogue.choices import CAPABILITIES
+from mtu_mcp.catalogue.capabilities import CAPABILITIES
 from mtu_mcp.catalogue.entries import AudioLimits, Entry
 from mtu_mcp.catalogue.names import LENGTH, spellings
 from mtu_mcp.catalogue.prices import PIECE_LINES, SHARES, TOKEN_LINES, Prices, Tier
