@@ -11,7 +11,8 @@ from mtu_mcp.records.commitments import Commitment
 from mtu_mcp.records.conversations import Conversation, Conversations, Role, Summary, Turn, conversation_name
 from mtu_mcp.records.database import Database
 from mtu_mcp.records.jobs import Job, Jobs
-from mtu_mcp.records.ledger import Closing, Ledger, Opening, Spent, Tally
+from mtu_mcp.records.ledger import Ledger, Spent, Tally
+from mtu_mcp.records.rows import Closing, Opening
 from mtu_mcp.records.store import Records
 
 __all__ = [

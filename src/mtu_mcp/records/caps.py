@@ -14,7 +14,7 @@ from mtu_mcp.settings import variable
 if TYPE_CHECKING:
     import sqlite3
 
-    from mtu_mcp.records.ledger import Opening
+    from mtu_mcp.records.rows import Opening
 
 _TOLERANCE: Final = 1e-9
 """Sums of floats: three times 0.1 is no more than 0.3."""

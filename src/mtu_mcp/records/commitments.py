@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     import sqlite3
 
-    from mtu_mcp.records.ledger import Closing
+    from mtu_mcp.records.rows import Closing
 
 
 @dataclass(frozen=True, slots=True)

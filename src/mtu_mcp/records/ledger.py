@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, fields, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
@@ -22,6 +22,7 @@ from mtu_mcp.records.caps import Caps, day_of, month_of, require_room, since
 from mtu_mcp.records.commitments import Commitment, settlement, storable
 from mtu_mcp.records.database import Changed, Database, unheard
 from mtu_mcp.records.presence import Presence
+from mtu_mcp.records.rows import Closing, Opening
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,41 +30,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """A call about to be sent; `reserved` is the most it may cost, in CNY."""
-
-    owner: str
-    call: str
-    tool: str
-    job: str
-    endpoint: str
-    model: str
-    idempotency_key: str
-    reserved: float
-    basis: str
-
-
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """How a call ended and what it cost, in CNY; `seconds` are seconds of sound."""
-
-    state: str
-    served: str = ""
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cached_tokens: int = 0
-    reasoning_tokens: int = 0
-    seconds: float = 0.0
-    pictures: int = 0
-    searches: int = 0
-    cny: float = 0.0
-    basis: str = "none"
-    request_id: str = ""
-    idempotency_key: str = ""
-    job: str = ""
 
 
 class Spent(NamedTuple):
