@@ -14,13 +14,14 @@ from starlette.routing import Route
 
 from mtu_mcp.sandbox.batching import Batch, Plan, advance, stop
 from mtu_mcp.sandbox.bodies import read_json
-from mtu_mcp.sandbox.desk import desk_of
+from mtu_mcp.sandbox.desk import Desk, desk_of
 from mtu_mcp.sandbox.fields import Table, check_body, integer, mapping, one_of, record, string
 from mtu_mcp.sandbox.paging import AFTER, page, read_query
 from mtu_mcp.sandbox.refusals import Invalid, Refusal
 from mtu_mcp.sandbox.replies import json_reply
 
 HOUR = 3600
+_DRAWER = "batches"
 _ENDPOINTS = {
     "openai": (
         "/v1/responses",
@@ -68,7 +69,7 @@ async def create_batch(request: Request) -> Response:
         body.get("output_expires_after", {}).get("seconds"),
         desk.options.batch_polls,
     )
-    desk.batches[batch.id] = batch
+    desk.keep(_DRAWER, batch.id, batch)
     return json_reply(batch.as_json())
 
 
@@ -89,7 +90,7 @@ async def list_batches(request: Request) -> Response:
     desk = desk_of(request)
     filters: Table = {name: string(1) for name in _FILTERS} if desk.dialect == "dashscope" else {}
     asked = read_query(request, {**AFTER, **filters})
-    found = [batch.as_json() for batch in desk.batches.values() if _wanted(batch, asked)]
+    found = [batch.as_json() for batch in _kept(desk) if _wanted(batch, asked)]
     return json_reply(page(found, asked, kind="batch"))
 
 
@@ -125,18 +126,23 @@ async def cancel_batch(request: Request) -> Response:
 async def step_batches(request: Request) -> Response:
     """Move every batch one step on (the sandbox's own route)."""
     plan = _plan(request)
-    for batch in plan.desk.batches.values():
+    kept = _kept(plan.desk)
+    for batch in kept:
         await advance(plan, batch)
-    return json_reply({"batches": {batch.id: batch.status for batch in plan.desk.batches.values()}})
+    return json_reply({"batches": {batch.id: batch.status for batch in kept}})
 
 
 def _plan(request: Request) -> Plan:
     return Plan(desk_of(request), request.app.state.edge.app, request.app)
 
 
+def _kept(desk: Desk) -> list[Batch]:
+    return list(desk.drawer(_DRAWER).values())
+
+
 def _found(request: Request) -> Batch:
     wanted = request.path_params["batch"]
-    batch = desk_of(request).batches.get(wanted)
+    batch: Batch | None = desk_of(request).drawer(_DRAWER).get(wanted)
     if batch is None:
         raise Refusal(404, f"No batch found with id '{wanted}'.", param="id")
     return batch

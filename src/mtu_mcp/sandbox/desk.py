@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from mtu_mcp.sandbox.batching import Batch
 from mtu_mcp.sandbox.faults import Faults
 from mtu_mcp.sandbox.filing import Filing
 from mtu_mcp.sandbox.journal import Entry, Journal
@@ -67,7 +66,6 @@ class Desk:
     faults: Faults = field(default_factory=Faults)
     roster: Roster = field(init=False)
     files: Filing = field(init=False)
-    batches: dict[str, Batch] = field(default_factory=dict[str, Batch])
     base_url: str = ""
     memory: dict[str, list[dict[str, Any]]] = field(default_factory=dict[str, list[dict[str, Any]]])
     """Messages of stored responses, by id."""

@@ -8,7 +8,6 @@ faults, signs every reply, and words refusals in the dialect of the day.
 import json
 import logging
 import uuid
-from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
 import anyio
@@ -20,48 +19,13 @@ from mtu_mcp.sandbox.faults import Fault, parse_fault
 from mtu_mcp.sandbox.journal import Entry
 from mtu_mcp.sandbox.misbehaviour import Broken, refuse_by_fault, spoil
 from mtu_mcp.sandbox.refusals import Refusal, render
+from mtu_mcp.sandbox.wire import Wire
 
 _NOTED = ("user-agent", "content-type", "accept", "idempotency-key", "openai-beta", "x-request-id", "x-sandbox-fault")
 MAX_BODY = 400 * 1024 * 1024
 """Bytes of a request held in memory; the largest documented upload is a video of 256 MB."""
-_TURNS = 5
-"""Turns of the event loop until a connection that ended is known to have, and the call is broken off."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Wire:
-    """The way out of one call: signs the head, counts the bytes."""
-
-    entry: Entry
-    outward: Send
-    started: bool = False
-    finished: bool = False
-    extra: dict[str, str] = field(default_factory=dict[str, str])
-
-    async def send(self, message: Message) -> None:
-        """Pass one ASGI message on."""
-        if message["type"] == "http.response.start":
-            self.started = True
-            self.entry.status = message["status"]
-            signed = {"x-mtu-sandbox": "1", "x-request-id": self.entry.request_id, **self.extra}
-            headers = [(name.encode(), value.encode()) for name, value in signed.items()]
-            message = {**message, "headers": [*message.get("headers", []), *headers]}
-        else:
-            last = not message.get("more_body", False)
-            for _ in range(_TURNS if last else 0):  # a client that has gone is known to be; nothing was answered to it
-                await anyio.lowlevel.checkpoint()
-            self.entry.sent += len(message.get("body", b""))
-            self.finished = last
-        await self.outward(message)
-
-    async def answer(self, status: int, body: bytes, content_type: str, headers: dict[str, str] | None = None) -> None:
-        """Send a whole answer."""
-        sent = {"content-type": content_type, "content-length": str(len(body)), **(headers or {})}
-        pairs = [(name.encode(), value.encode()) for name, value in sent.items()]
-        await self.send({"type": "http.response.start", "status": status, "headers": pairs})
-        await self.send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 class Edge:

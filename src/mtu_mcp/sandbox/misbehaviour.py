@@ -13,7 +13,7 @@ from mtu_mcp.sandbox.refusals import Refusal, not_offered, render
 
 if TYPE_CHECKING:
     from mtu_mcp.sandbox.desk import Desk
-    from mtu_mcp.sandbox.edge import Wire
+    from mtu_mcp.sandbox.wire import Wire
 
 _PAGE = (
     b"<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head>\n"
