@@ -7,7 +7,7 @@ import pytest
 from mtu_mcp.capabilities._joining import Part, join
 from mtu_mcp.gateway import Segment, Transcript
 from mtu_mcp.media import kind_of_name
-from mtu_mcp.media.cutting import Piece
+from mtu_mcp.media.pieces import Piece
 
 
 def part(number: int, start: float, end: float, transcript: Transcript | None, overlap: float = 0.0) -> Part:

@@ -12,9 +12,10 @@ from media import samples
 from media.speechlike import RATE, bursts, heard, wav
 from mtu_mcp.errors import BadInput, LimitExceeded
 from mtu_mcp.media import kind_of
-from mtu_mcp.media.cutting import Limits, can_cut, cut
+from mtu_mcp.media.cutting import can_cut, cut
 from mtu_mcp.media.decoding import find_av
-from mtu_mcp.media.references import Media
+from mtu_mcp.media.media import Media
+from mtu_mcp.media.pieces import Limits
 from mtu_mcp.media.waves import read_wave
 
 AV = find_av()

@@ -6,7 +6,8 @@ import pytest
 
 from media import samples
 from mtu_mcp.media import Media, kind_of, measure
-from mtu_mcp.media.measurement import NOTHING, Measurement, measure_stream
+from mtu_mcp.media.measurement import NOTHING, Measurement
+from mtu_mcp.media.measuring import measure_stream
 
 
 def figures(data):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from mtu_mcp.gateway import Segment, Transcript
 
 if TYPE_CHECKING:
-    from mtu_mcp.media.cutting import Piece
+    from mtu_mcp.media.pieces import Piece
 
 _WORD: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]|[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]+")
 _WORDS_A_SECOND: Final = 6

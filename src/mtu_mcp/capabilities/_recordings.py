@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from mtu_mcp.app import App
     from mtu_mcp.catalogue import AudioLimits
     from mtu_mcp.media import Media
-    from mtu_mcp.media.cutting import Limits, Piece
     from mtu_mcp.media.partials import Partial
+    from mtu_mcp.media.pieces import Limits, Piece
 
 MOST_BYTES: Final = 25 * 1024 * 1024
 """The Audio API takes files of at most 25 MB."""
@@ -95,7 +95,7 @@ async def transcribe_pieces(
 
 
 def _allowed(limits: AudioLimits | None) -> Limits:
-    from mtu_mcp.media.cutting import PIECE_SECONDS, Limits
+    from mtu_mcp.media.pieces import PIECE_SECONDS, Limits
 
     seconds = min(PIECE_SECONDS, 0.95 * limits.seconds) if limits and limits.seconds else PIECE_SECONDS
     return Limits(seconds, round(0.96 * ((limits and limits.file_bytes) or MOST_BYTES)))

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from mtu_mcp.media.kinds import Family, Kind, kind_of, kind_of_name
     from mtu_mcp.media.latest import Found, Wish, newest, wish_of
     from mtu_mcp.media.library import Library, Saved
-    from mtu_mcp.media.measurement import Measurement, measure, measure_blocking
+    from mtu_mcp.media.measurement import Measurement
+    from mtu_mcp.media.measuring import measure, measure_blocking
+    from mtu_mcp.media.media import Media
     from mtu_mcp.media.privacy import strip_metadata
-    from mtu_mcp.media.references import Media, open_reference
+    from mtu_mcp.media.references import open_reference
     from mtu_mcp.media.thumbnails import Preview, preview
     from mtu_mcp.media.workspace import Workspace, folders_from_roots
 
@@ -57,7 +59,7 @@ _HOMES: Final = {
     "Kind": "kinds",
     "Library": "library",
     "Measurement": "measurement",
-    "Media": "references",
+    "Media": "media",
     "Preview": "thumbnails",
     "Saved": "library",
     "Wish": "latest",
@@ -67,8 +69,8 @@ _HOMES: Final = {
     "folders_from_roots": "workspace",
     "kind_of": "kinds",
     "kind_of_name": "kinds",
-    "measure": "measurement",
-    "measure_blocking": "measurement",
+    "measure": "measuring",
+    "measure_blocking": "measuring",
     "newest": "latest",
     "open_reference": "references",
     "preview": "thumbnails",

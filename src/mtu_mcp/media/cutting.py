@@ -6,77 +6,20 @@ into speech, the next piece begins a little earlier, and whoever joins the texts
 """
 
 import functools
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mtu_mcp.errors import LimitExceeded
 from mtu_mcp.media import decoding, waves
-from mtu_mcp.media.kinds import Kind, kind_of_name
+from mtu_mcp.media.kinds import kind_of_name
 from mtu_mcp.media.names import quote
+from mtu_mcp.media.pieces import Limits, Piece
 
 if TYPE_CHECKING:
-    from mtu_mcp.media.references import Media
+    from mtu_mcp.media.media import Media
 
-PIECE_SECONDS: Final = 20 * 60.0
-"""Long enough that few words are near a cut, short enough to be done again and to be within every model's limit."""
 EXTRA: Final = "pip install 'mtu-mcp[media]'"
-_SEARCHED_SECONDS: Final = 60.0
-_OVERLAP_SECONDS: Final = 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long a piece may be.
-
-    Attributes:
-        seconds: Its length.
-        bytes: Its size.
-        searched: The part of a piece, at its end, that a pause is looked for in.
-        overlap: Seconds heard twice where there is no pause.
-    """
-
-    seconds: float = PIECE_SECONDS
-    bytes: int = 24 * 1024 * 1024
-
-    @property
-    def searched(self) -> float:
-        """The last minute, at most a third."""
-        return min(1 / 3, _SEARCHED_SECONDS / self.seconds)
-
-    @property
-    def overlap(self) -> float:
-        """Enough for some words, at most a tenth."""
-        return min(_OVERLAP_SECONDS, self.seconds / 10)
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One piece of a recording.
-
-    Attributes:
-        number: From 1.
-        start: Seconds into the recording.
-        end: The same.
-        overlap: Seconds at its start that the piece before has too.
-        name: A file name.
-        kind: What it is.
-        opener: Opens it, as often as needed.
-    """
-
-    number: int
-    start: float
-    end: float
-    overlap: float
-    name: str
-    kind: Kind
-    opener: Callable[[], BinaryIO]
-
-    @property
-    def seconds(self) -> float:
-        """Its length."""
-        return self.end - self.start
 
 
 def can_cut(media: "Media", av: Any | None) -> bool:

@@ -20,7 +20,7 @@ from mtu_mcp.media.names import quote
 from mtu_mcp.media.silences import best_place
 
 if TYPE_CHECKING:
-    from mtu_mcp.media.cutting import Limits
+    from mtu_mcp.media.pieces import Limits
 
 RATE: Final = 16_000
 """Samples a second: what speech recognition works with."""

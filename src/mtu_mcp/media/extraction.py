@@ -16,7 +16,7 @@ from mtu_mcp.errors import BadInput, LimitExceeded
 from mtu_mcp.media import names
 
 if TYPE_CHECKING:
-    from mtu_mcp.media.references import Media
+    from mtu_mcp.media.media import Media
 
 _log = logging.getLogger(__name__)
 

@@ -51,7 +51,7 @@ async def preview(source: bytes | Path, *, side: int = 512, max_bytes: int = 150
 
 def within_pixels(source: bytes) -> bool:
     """Whether the header claims a known size of at most `MAX_PIXELS`."""
-    from mtu_mcp.media.measurement import measure_stream
+    from mtu_mcp.media.measuring import measure_stream
 
     size = measure_stream(io.BytesIO(source), "image/*").dimensions
     return size is not None and size[0] * size[1] <= MAX_PIXELS

@@ -17,7 +17,7 @@ from mtu_mcp.media.window import Window
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from mtu_mcp.media.cutting import Limits
+    from mtu_mcp.media.pieces import Limits
 
 _MAX_CHUNKS: Final = 1000
 _UNKNOWN_SIZE: Final = 0xFFFFFFFF
