@@ -89,6 +89,9 @@ class Settings(BaseModel):
     toolsets: tuple[str, ...] = Field(
         ("core",), description="Which groups of tools are listed, separated by commas, or `all`."
     )
+    tool_icons: bool = Field(
+        False, description="List the tools with their icons for every host, not only for those known to draw them."
+    )
     read_only: bool = Field(False, description="List only tools that make or change no files, and keep no long texts.")
     allowed_dirs: tuple[Path, ...] = Field(
         (),
@@ -311,6 +314,7 @@ _PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
     "confirm_above": _amount,
     "hand_off_after": _amount,
     "toolsets": _toolsets,
+    "tool_icons": _flag,
     "read_only": _flag,
     "allowed_dirs": _folders,
     "output_dir": _folder,

@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGING = ROOT / "packaging"
 PLUGIN = PACKAGING / "claude-code"
 BUNDLE = PACKAGING / "claude-desktop" / "manifest.json"
+TOOL_ICONS = ROOT / "src" / "mtu_mcp" / "server" / "tool_icons"
 VARIABLES = {variable(name) for name in Settings.model_fields} - {variable("problems")}
 TOOLS = {tool.name: tool for capability in capabilities() for tool in capability.tools}
 CORE = {name: tool for name, tool in TOOLS.items() if tool.toolset == "core"}
@@ -267,18 +268,34 @@ def test_the_package_page_says_whose_it_is_in_the_registry() -> None:
     assert f"mcp-name: {read(ROOT / 'server.json')['name']}" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def script(name: str) -> dict[str, Any]:
+    """What a script of `packaging/` defines."""
+    defined: dict[str, Any] = {"__name__": name, "__file__": str(PACKAGING / f"{name}.py")}
+    exec((PACKAGING / f"{name}.py").read_text(encoding="utf-8"), defined)
+    return defined
+
+
+def alike(one: bytes, other: bytes) -> bool:
+    """Whether two pictures have one size and look the same."""
+    with Image.open(io.BytesIO(one)) as stored, Image.open(io.BytesIO(other)) as fresh:
+        difference = ImageChops.difference(stored.convert("RGBA"), fresh.convert("RGBA"))
+        return stored.size == fresh.size and max(ImageStat.Stat(difference).mean) < 4
+
+
 def test_the_icon_is_drawn_from_one_set_of_numbers() -> None:
     """Our promise: plugin, bundle and server show the same picture; Pillow's versions may smooth a little otherwise."""
-    drawn: dict[str, Any] = {"__name__": "draw_icon", "__file__": str(PACKAGING / "draw_icon.py")}
-    exec((PACKAGING / "draw_icon.py").read_text(encoding="utf-8"), drawn)
+    drawn = script("draw_icon")
     assert drawn["svg"]() == icon.SVG
-    large = (PLUGIN / ".claude-plugin" / "icon.png").read_bytes()
-    small = base64.b64decode(icon.PNG)
-    for kept, size in ((large, 512), (small, drawn["SMALL"])):
-        with Image.open(io.BytesIO(kept)) as stored, Image.open(io.BytesIO(drawn["png"](size))) as fresh:
-            assert stored.size == (size, size)
-            difference = ImageChops.difference(stored.convert("RGBA"), fresh.convert("RGBA"))
-            assert max(ImageStat.Stat(difference).mean) < 4
+    assert alike((PLUGIN / ".claude-plugin" / "icon.png").read_bytes(), drawn["png"](512))
+    assert alike(base64.b64decode(icon.PNG), drawn["png"](drawn["SMALL"]))
+
+
+def test_the_tools_icons_are_drawn_from_one_set_of_numbers() -> None:
+    """Our promise: each tool's icon can be made again; Pillow's versions may smooth a little otherwise."""
+    drawn = script("draw_tool_icons")["drawn"]()
+    assert set(drawn) == set(TOOLS) == {file.stem for file in TOOL_ICONS.glob("*.png")}
+    for name, png in drawn.items():
+        assert alike((TOOL_ICONS / f"{name}.png").read_bytes(), png), name
 
 
 def test_the_icon_costs_little() -> None:

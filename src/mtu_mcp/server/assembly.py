@@ -45,10 +45,11 @@ from mtu_mcp.server.handoff import Calls
 from mtu_mcp.server.icon import icons
 from mtu_mcp.server.limits import calling
 from mtu_mcp.server.logs import without_rich
-from mtu_mcp.server.middleware import bound_to
+from mtu_mcp.server.middleware import bound_to, client_of
 from mtu_mcp.server.prompts import rendered, shown
 from mtu_mcp.server.schemas import slim
 from mtu_mcp.server.subscriptions import Subscriptions
+from mtu_mcp.server.tool_icons import draws, with_icons
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
@@ -168,8 +169,13 @@ class MtuServer(MCPServer[Any]):
     async def _handle_list_tools(
         self, ctx: ServerRequestContext[Any, Any], params: PaginatedRequestParams | None
     ) -> ListToolsResult:
-        listed = await super()._handle_list_tools(ctx, params)
-        return ListToolsResult(tools=views.with_pages(listed.tools)) if client_supports_apps(ctx) else listed
+        tools = (await super()._handle_list_tools(ctx, params)).tools
+        pages = client_supports_apps(ctx)
+        if pages:
+            tools = views.with_pages(tools)
+        if pages or self.app.settings.tool_icons or draws(client_of(ctx)[0]):
+            tools = with_icons(tools)
+        return ListToolsResult(tools=tools)
 
     async def _handle_list_resources(
         self, ctx: ServerRequestContext[Any, Any], params: PaginatedRequestParams | None

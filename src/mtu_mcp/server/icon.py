@@ -2,8 +2,7 @@
 
 As data, since a host may be offline and nothing is to be fetched for it; drawn by `packaging/draw_icon.py`. Hosts must
 know PNG and should know SVG (MCP 2025-11-25, Icons), so both are named, the sharper one first. They are small, since
-on 2026-07-28 the server's own name, icon included, goes with every answer; no tool has one, where it would go to
-hosts a dozen times in each list.
+on 2026-07-28 the server's own name, icon included, goes with every answer.
 """
 
 from base64 import b64encode

@@ -42,7 +42,7 @@ def bound_to(app: App, look: Callable[[], None] = lambda: None) -> ServerMiddlew
             scope.tool = str(params.get("name", ""))[:100]
             if scope.tool not in FREE:
                 scope.asked = fingerprint(params)
-            scope.until = anyio.current_time() + patience(*_client(ctx), app.settings.hand_off_after)
+            scope.until = anyio.current_time() + patience(*client_of(ctx), app.settings.hand_off_after)
             try:
                 return await call_next(ctx)
             finally:
@@ -51,7 +51,7 @@ def bound_to(app: App, look: Callable[[], None] = lambda: None) -> ServerMiddlew
     return bind
 
 
-def _client(ctx: ServerRequestContext[Any, Any]) -> tuple[str, str]:
+def client_of(ctx: ServerRequestContext[Any, Any]) -> tuple[str, str]:
     """The host's name and version; empty where it gives none."""
     client = ctx.session.client_params
     return (client.client_info.name, client.client_info.version) if client is not None else ("", "")
