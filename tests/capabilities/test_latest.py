@@ -161,8 +161,7 @@ async def test_what_it_may_cost_counts_the_files_asked_for(environ: Environ, wor
 def test_every_parameter_that_is_opened_as_a_file_takes_the_latest() -> None:
     """Our promise: a tool that is added tomorrow takes it too; what asks for roots takes files."""
     tools = [tool for one in capabilities() for tool in one.tools]
-    without = {tool.name for tool in tools if "roots" in tool.fn.__annotations__ and not tool.files}
-    assert without == {"call_operation"}  # its files are fields of operations, where "latest" may be a word
+    assert [tool.name for tool in tools if "roots" in tool.fn.__annotations__ and not tool.takes_files] == []
 
 
 @both_eras
@@ -328,6 +327,22 @@ async def test_the_progress_names_the_file_before_it_is_sent(allowing: Environ, 
     ("tool", "arguments", "said"),
     [
         ("transcribe", {"file": "latest 2"}, "takes one file"),
+        ("chat", {"prompt": "hi", "images": "latest 99 pictures"}, "1 to 16"),
+        (
+            "call_operation",
+            {"name": "create_transcription", "arguments": {"model": "whisper-1", "file": "latest 2"}},
+            "file takes one file; latest 2 asks for 2.",
+        ),
+        (
+            "call_operation",
+            {"name": "create_transcription", "arguments": {"model": "whisper-1", "file": "latest picture"}},
+            "latest picture does not fit here",
+        ),
+        (
+            "call_operation",
+            {"name": "create_transcription", "arguments": {"model": "whisper-1", "file": "upload"}},
+            "--transport http",
+        ),
         ("transcribe", {"file": "latest picture"}, "latest picture does not fit here"),
         ("chat", {"prompt": "hi", "images": ["latest 99"]}, "1 to 16"),
         ("understand", {"question": "What?", "media": ["latest video"]}, "There is no video in"),
@@ -383,3 +398,76 @@ async def test_one_word_is_a_list_of_one(cell: Cell, allowing: Environ, download
     assert len(user.asked) == 1
     assert "png" in plain.lower()
     assert "tools" in wrong
+
+
+@both_eras
+@pytest.mark.parametrize("words", ["latest 2 pictures", '["latest 2 pictures"]', ["latest 2 pictures"]], ids=repr)
+async def test_several_are_asked_for_in_one_word_too(
+    cell: Cell, allowing: Environ, gateway: Sandbox, words: str | list[str]
+) -> None:
+    """Our promise: a word where a list is wanted, or the list as JSON, is the list, however many files it stands for."""
+    async with connect(cell, allowing) as client:
+        said = await answered(client, "understand", question="What is it?", media=words)
+    assert [line.partition(" in ")[0] for line in said.splitlines()[:2]] == [
+        "Latest picture: 红 fox.png",
+        "Latest picture: older.png",
+    ]
+    assert spent(gateway) == 1
+
+
+OPERATIONS: list[tuple[str, dict[str, Any], list[str]]] = [
+    ("create_transcription", {"model": "whisper-1", "file": "latest"}, ["voice.wav"]),
+    ("upload_file", {"purpose": "user_data", "file": "latest"}, ["红 fox.png"]),
+    (
+        "create_image_edit",
+        {"model": "gpt-image-1", "prompt": "snow", "image": "latest 2"},
+        ["红 fox.png", "older.png"],
+    ),
+    ("create_image_edit", {"model": "gpt-image-1", "prompt": "snow", "image": "latest"}, ["红 fox.png"]),
+]
+
+
+@both_eras
+@pytest.mark.parametrize(("name", "arguments", "files"), OPERATIONS)
+async def test_an_operation_takes_the_latest_too(
+    cell: Cell, allowing: Environ, gateway: Sandbox, name: str, arguments: dict[str, Any], files: list[str]
+) -> None:
+    """Our promise: one rule for all tools; the user is asked, and the answer names the file before all else."""
+    user = User()
+    async with connect(cell, allowing, elicitation_callback=user) as client:
+        said = await answered(client, "call_operation", name=name, arguments=arguments)
+    assert [line.partition(" in ")[0].partition(": ")[2] for line in said.splitlines()[: len(files)]] == files
+    assert len(user.asked) == 1
+    assert files[0] in user.asked[0]
+    assert len([one for one in gateway.journal if one.method == "POST" and one.path.startswith("/v1/")]) == 1
+
+
+@pytest.mark.parametrize("user", [User(send=False), User(action="decline")], ids=["no", "declined"])
+async def test_an_operation_without_the_users_word_sends_nothing(
+    allowing: Environ, gateway: Sandbox, user: User
+) -> None:
+    """Our promise: a no is a no, for operations too."""
+    arguments = {"model": "whisper-1", "file": "latest"}
+    async with connect(MEMORY, allowing, elicitation_callback=user) as client:
+        said = await refused(client, "call_operation", name="create_transcription", arguments=arguments)
+    assert "did not want voice.wav to be sent" in said
+    assert spent(gateway) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "changed"),
+    [
+        ("create_transcription", {"file": "latest"}, {}),
+        ("create_transcription", {"model": "whisper-1", "file": "latest", "made_up": 1}, {}),
+        ("upload_file", {"purpose": "user_data", "file": "latest"}, {"MTU_READ_ONLY": "1"}),
+    ],
+)
+async def test_nobody_is_asked_about_the_file_of_an_operation_that_is_refused(
+    allowing: Environ, gateway: Sandbox, name: str, arguments: dict[str, Any], changed: Environ
+) -> None:
+    """Our promise: what does not fit, or may not be done, is told before any question."""
+    user = User()
+    async with connect(MEMORY, {**allowing, **changed}, elicitation_callback=user) as client:
+        await refused(client, "call_operation", name=name, arguments=arguments)
+    assert user.asked == []
+    assert spent(gateway) == 0

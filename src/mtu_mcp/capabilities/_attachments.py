@@ -14,8 +14,10 @@ and the SDK takes an answer only for the very words that were asked, which name 
 from __future__ import annotations
 
 import functools
+import json
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 from urllib.parse import urlsplit
@@ -34,6 +36,7 @@ from mtu_mcp.errors import BadInput, MtuError, NotFound, PathNotAllowed, Refused
 from mtu_mcp.gateway import current_scope
 
 if TYPE_CHECKING:
+    from mtu_mcp.capabilities._spec import ToolSpec
     from mtu_mcp.media import Family, Found, Wish
 
     Body = Callable[..., Awaitable[CallToolResult]]
@@ -156,17 +159,17 @@ Latest = Annotated[Choice | None, Resolve(agreed)]
 """The parameter that makes a tool wait for the files that `latest` stands for."""
 
 
-def with_latest(fn: Body, files: Mapping[str, Sequence[Family]]) -> Body:
+def with_latest(fn: Body, spec: ToolSpec) -> Body:
     """Wrap a tool so that words for files become files before it runs, and its answer names them.
 
     Args:
         fn: The tool, guarded: it returns its errors.
-        files: The parameters that name files, and the families they take.
+        spec: What it is.
     """
 
     @functools.wraps(fn)
     async def opened(*args: Any, latest: Choice | None = None, **kwargs: Any) -> CallToolResult:
-        if any(text.strip().lower() == UPLOAD for text in _texts(kwargs, files)):
+        if any(text.strip().lower() == UPLOAD for text in _texts(kwargs, spec)):
             return CallToolResult(content=[TextContent(type="text", text=_invitation(current_app()))])
         if latest is None:
             return await fn(*args, **kwargs)
@@ -179,7 +182,7 @@ def with_latest(fn: Body, files: Mapping[str, Sequence[Family]]) -> Body:
                 )
         said = latest.named()
         await current_scope().report(f"sending {', '.join(_quote(one.path.name) for one in latest.files)}")
-        return naming(await fn(*args, **{name: _filled(kwargs[name], latest, name in files) for name in kwargs}), said)
+        return naming(await fn(*args, **_filled(kwargs, spec, latest)), said)
 
     return opened
 
@@ -193,11 +196,11 @@ def naming(result: CallToolResult, said: str) -> CallToolResult:
     return result.model_copy(update={"content": content, "structured_content": structured})
 
 
-def helped(error: MtuError, arguments: Mapping[str, Any], files: Mapping[str, Sequence[Family]]) -> MtuError:
+def helped(error: MtuError, arguments: Mapping[str, Any], spec: ToolSpec) -> MtuError:
     """The error of a file that this server cannot see, with what can be done about it."""
-    if not isinstance(error, NotFound | PathNotAllowed) or not files:
+    if not isinstance(error, NotFound | PathNotAllowed):
         return error
-    local = [text for text in _texts(arguments, files) if not text.strip().lower().startswith(REMOTE)]
+    local = [text for text in _texts(arguments, spec) if not text.strip().lower().startswith(REMOTE)]
     app = current_app()
     in_chat = any(text.strip().lower().startswith(_IN_CHAT) for text in local)
     if not local or not (in_chat or can_hand_in(app)):
@@ -243,56 +246,63 @@ def _wished(ctx: Context) -> dict[str, tuple[Wish, Sequence[Family]]]:
     """The texts of a call that ask for the latest, and what each asks for."""
     params = ctx.request_context.params or {}
     given = params.get("arguments")
-    files = _taken(str(params.get("name", "")))
-    if not files or not isinstance(given, Mapping):
+    spec = _called(str(params.get("name", "")))
+    if spec is None or not isinstance(given, Mapping):
         return {}
     from mtu_mcp.media import wish_of
 
     found: dict[str, tuple[Wish, Sequence[Family]]] = {}
-    for name, families in files.items():
-        value: Any = cast("Mapping[str, Any]", given).get(name)
-        for text in _as_texts(value):
+    held, slots = spec.slots(cast("Mapping[str, Any]", given))
+    for name, slot in slots.items():
+        for text in _as_texts(held.get(name)):
             wish = wish_of(text)
-            if wish is not None and wish.count > 1 and not isinstance(value, list):
+            if wish is not None and wish.count > 1 and not slot.several:
                 raise BadInput(f"{name} takes one file; {text.strip()!r} asks for {wish.count}.")
             if wish is not None:
-                found[text] = wish, families
+                found[text] = wish, slot.families
     return found
 
 
-def _taken(tool: str) -> Mapping[str, Sequence[Family]]:
+def _called(tool: str) -> ToolSpec | None:
     from mtu_mcp.capabilities import capabilities
 
     specs = (one for capability in capabilities() for one in capability.tools)
-    return next((one.files for one in specs if one.name == tool), dict[str, "Sequence[Family]"]())
+    return next((one for one in specs if one.name == tool), None)
 
 
 def _key(ctx: Context) -> tuple[str, str]:
     return "latest", fingerprint(ctx.request_context.params or {})
 
 
-def _texts(arguments: Mapping[str, Any], files: Mapping[str, object]) -> Iterator[str]:
-    for name in files:
-        yield from _as_texts(arguments.get(name))
+def _texts(arguments: Mapping[str, Any], spec: ToolSpec) -> Iterator[str]:
+    held, slots = spec.slots(arguments)
+    for name in slots:
+        yield from _as_texts(held.get(name))
 
 
 def _as_texts(value: object) -> list[str]:
+    if isinstance(value, str) and value.lstrip().startswith("["):  # a list written as JSON, as the SDK reads it
+        with suppress(ValueError, RecursionError):
+            value = json.loads(value)
     items = cast("list[object]", value) if isinstance(value, list) else [value]
     return [one for one in items if isinstance(one, str)]
 
 
-def _filled(value: Any, choice: Choice, names_files: bool) -> Any:
-    """An argument with the paths in the place of the words."""
-    if not names_files:
-        return value
-    if isinstance(value, list):
-        texts = cast("list[str]", value)
-        return [
-            path
-            for text in texts
-            for path in ([str(one.path) for one in choice.paths[text]] if text in choice.paths else [text])
-        ]
-    return str(choice.paths[value][0].path) if value in choice.paths else value
+def _filled(arguments: dict[str, Any], spec: ToolSpec, choice: Choice) -> dict[str, Any]:
+    """The arguments with the paths in the place of the words."""
+    held, slots = spec.slots(arguments)
+    paths = {name: _paths(held[name], choice) for name in slots if held.get(name)}
+    return {**arguments, **paths} if held is arguments else {**arguments, "arguments": {**held, **paths}}
+
+
+def _paths(value: str | list[str], choice: Choice) -> str | list[str]:
+    texts = value if isinstance(value, list) else [value]
+    found = [
+        path
+        for text in texts
+        for path in ([str(one.path) for one in choice.paths[text]] if text in choice.paths else [text])
+    ]
+    return found if isinstance(value, list) or len(found) > 1 else found[0]
 
 
 def _require_recent(choice: Choice) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from pydantic import Field
 
@@ -23,6 +23,13 @@ class File:
         self.families = families
 
 
+class FileSlot(NamedTuple):
+    """What a parameter for files takes: families of `media.kinds`, and whether it is a list."""
+
+    families: tuple[Family, ...]
+    several: bool
+
+
 PictureName = Annotated[str, File("image")]
 DocumentName = Annotated[str, File("document")]
 
@@ -37,15 +44,16 @@ RESERVED = frozenset({"model", "messages", "stream", "stream_options", "input", 
 
 
 @cache
-def files_of(tool: Callable[..., Any]) -> Mapping[str, tuple[Family, ...]]:
-    """The parameters of a tool that name files, and the families each takes."""
-    found = {name: next(_marks(hint), None) for name, hint in get_type_hints(tool, include_extras=True).items()}
-    return {name: mark.families for name, mark in found.items() if mark}
+def files_of(tool: Callable[..., Any]) -> Mapping[str, FileSlot]:
+    """The parameters of a tool that name files, and what each takes."""
+    found = {name: next(_slots(hint), None) for name, hint in get_type_hints(tool, include_extras=True).items()}
+    return {name: slot for name, slot in found.items() if slot}
 
 
-def _marks(hint: Any) -> Iterator[File]:
+def _slots(hint: Any, several: bool = False) -> Iterator[FileSlot]:
+    several = several or get_origin(hint) is list
     for inner in get_args(hint):
         if isinstance(inner, File):
-            yield inner
+            yield FileSlot(inner.families, several)
         else:
-            yield from _marks(inner)
+            yield from _slots(inner, several)

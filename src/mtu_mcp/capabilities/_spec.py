@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mtu_mcp.capabilities._params import files_of
 
 if TYPE_CHECKING:
-    from mtu_mcp.media import Family
+    from mtu_mcp.capabilities._params import FileSlot
 
 Completer = Callable[[str, Mapping[str, str]], Awaitable[list[str]]]
 """Suggests values for an argument: (what was typed so far, the arguments already given) -> values."""
@@ -33,6 +33,7 @@ class ToolSpec:
         idempotent: Calling twice is the same as calling once.
         open_world: Reaches the gateway or the web.
         search_hint: Words that a host's tool search should find it by.
+        inner_files: Of a tool whose `arguments` are those of something else: which of them name files, by the call's own.
     """
 
     fn: Callable[..., Any]
@@ -44,6 +45,7 @@ class ToolSpec:
     idempotent: bool = False
     open_world: bool = True
     search_hint: str = ""
+    inner_files: Callable[[Mapping[str, Any]], Mapping[str, FileSlot]] | None = None
 
     @property
     def name(self) -> str:
@@ -51,9 +53,23 @@ class ToolSpec:
         return self.fn.__name__
 
     @property
-    def files(self) -> Mapping[str, tuple[Family, ...]]:
-        """The parameters that name files, as their types say, and the families each takes."""
+    def files(self) -> Mapping[str, FileSlot]:
+        """The parameters that name files, as their types say, and what each takes."""
         return files_of(self.fn)
+
+    @property
+    def takes_files(self) -> bool:
+        """Whether a call may name files."""
+        return bool(self.files) or self.inner_files is not None
+
+    def slots(self, given: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, FileSlot]]:
+        """The arguments of a call among which files are named, and what each of these takes."""
+        if self.inner_files is None:
+            return given, self.files
+        inner = given.get("arguments")
+        if not isinstance(inner, Mapping):
+            return {}, {}
+        return cast("Mapping[str, Any]", inner), self.inner_files(given)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from mtu_mcp.capabilities._answers import Answer, told_sum
 from mtu_mcp.capabilities._asks import ask_roots, can_ask, folders
 from mtu_mcp.capabilities._finding import ranked
 from mtu_mcp.capabilities._outcomes import keeps_files, present
+from mtu_mcp.capabilities._params import FileSlot
 from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec, ToolSpec
 from mtu_mcp.capabilities._upstream import asking, upload_of
 from mtu_mcp.errors import BadInput, NotFound, NotOffered, Refused
@@ -39,7 +40,7 @@ from mtu_mcp.gateway import (
 
 if TYPE_CHECKING:
     from mtu_mcp.catalogue import Capability as Ability
-    from mtu_mcp.media import Workspace
+    from mtu_mcp.media import Family, Workspace
 
 SHOWN: Final = 12
 """Operations of one answer to words; what fits worse than these was not meant."""
@@ -105,6 +106,23 @@ def _references(operation: Operation | None, arguments: Mapping[str, Any] | None
         listed = cast("list[object]", given) if isinstance(given, list) else [given]
         found += [(name, text) for text in listed if isinstance(text, str)]
     return found
+
+
+def _slots(given: Mapping[str, Any]) -> dict[str, FileSlot]:
+    """What names files among an operation's arguments; none of a call that is refused."""
+    operation, arguments = all_operations().get(str(given.get("name")).strip()), given["arguments"]
+    if operation is None or not operation.files:
+        return {}
+    try:
+        check_arguments(operation, arguments)
+        _require_allowed(current_app(), operation)
+    except (BadInput, Refused):
+        return {}
+    kinds = operation.schema["properties"]
+    return {
+        name: FileSlot(cast("tuple[Family, ...]", rule.families), "array" in kinds[name]["type"])
+        for name, rule in operation.files.items()
+    }
 
 
 def _roots(ctx: Context, name: str, arguments: dict[str, Any] | None) -> ListRoots | None:
@@ -278,6 +296,7 @@ CAPABILITY = Capability(
             toolset="api",
             destructive=True,
             search_hint="raw request",
+            inner_files=_slots,
         ),
     ),
     resources=(

@@ -249,11 +249,11 @@ def build_tool(spec: ToolSpec, *, ask: bool = False, calls: Calls | None = None)
         ask: Whether the user is asked about its cost.
         calls: Where its work goes on when the call is over; None for work that ends with the call.
     """
-    guarded = guard_tool(spec.fn, spec.files)
+    guarded = guard_tool(spec.fn, spec)
     if calls is not None and spec.name not in FREE:
         guarded = calls.detached(guarded)
-    if spec.files:
-        guarded = after_choice(guarded, spec.files)
+    if spec.takes_files:
+        guarded = after_choice(guarded, spec)
     tool = Tool.from_function(
         after_approval(guarded) if ask else guarded,
         title=spec.title,

@@ -8,7 +8,7 @@ key is taken out of whatever leaves, wherever it came from.
 import functools
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError, UnexpectedToolError
@@ -25,7 +25,7 @@ from mtu_mcp.server.limits import holding
 from mtu_mcp.server.logs import hide
 
 if TYPE_CHECKING:
-    from mtu_mcp.media import Family
+    from mtu_mcp.capabilities._spec import ToolSpec
 
 logger = logging.getLogger(__name__)
 
@@ -36,13 +36,13 @@ this holds back only what a gateway made up, which would reach the host as one l
 
 
 def guard_tool(
-    fn: Callable[..., Awaitable[CallToolResult]], files: Mapping[str, Sequence["Family"]] | None = None
+    fn: Callable[..., Awaitable[CallToolResult]], spec: "ToolSpec"
 ) -> Callable[..., Awaitable[CallToolResult]]:
     """Wrap a tool so that it always answers, and never with the key.
 
     Args:
         fn: The tool.
-        files: The parameters that name files, so that an error about one says how it can be handed in.
+        spec: What it is, so that an error about a file it names says how that can be handed in.
     """
 
     @functools.wraps(fn)
@@ -51,7 +51,7 @@ def guard_tool(
             with holding():
                 result = await fn(*args, **kwargs)
         except MtuError as error:
-            result = failed(str(helped(error, kwargs, files or {})))
+            result = failed(str(helped(error, kwargs, spec)))
         except (MCPError, ToolError):
             raise
         except Exception as error:
@@ -75,10 +75,10 @@ def after_approval(fn: Callable[..., Awaitable[CallToolResult]]) -> Callable[...
 
 
 def after_choice(
-    fn: Callable[..., Awaitable[CallToolResult]], files: Mapping[str, Sequence["Family"]]
+    fn: Callable[..., Awaitable[CallToolResult]], spec: "ToolSpec"
 ) -> Callable[..., Awaitable[CallToolResult]]:
     """Wrap a tool so that `latest` in its parameters for files is a file before it runs."""
-    opened = with_latest(fn, files)
+    opened = with_latest(fn, spec)
     _take(opened, fn, "latest", Latest)
     return opened
 
