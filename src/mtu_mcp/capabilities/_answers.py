@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 from mcp.types import AudioContent, CallToolResult, ImageContent, ResourceLink, TextContent
 
 from mtu_mcp.amounts import counted
-from mtu_mcp.capabilities._calls import wished
 from mtu_mcp.capabilities._views import file_facts, meta_of
 from mtu_mcp.errors import MtuError
-from mtu_mcp.gateway import ChatAnswer, Exchange, Usage, current_scope
+from mtu_mcp.gateway import Exchange, Usage, current_scope
 
 if TYPE_CHECKING:
     from mcp.types import ContentBlock
@@ -30,10 +29,6 @@ if TYPE_CHECKING:
 
 LONGEST_TEXT: Final = 40_000
 """Characters of one answer; Claude Code moves results of about 50,000 into a file the model has to open."""
-
-
-MOST_THOUGHTS: Final = 600
-"""Characters shown of a model's thoughts; they are often ten times as long as its answer."""
 
 MOST_ALIKE: Final = 3
 """Receipts of one kind that are listed one by one."""
@@ -88,23 +83,6 @@ class Answer:
         self.note(f"The whole is at {saved.path}")
         self.link(saved)
 
-    async def relay(self, reply: ChatAnswer, *, title: str) -> None:
-        """Add what a chat model said and spoke, what it wants called, what it thought, and why it ended early if it did."""
-        texts = [reply.text]
-        if reply.refusal:
-            texts.append(f"The model declined: {reply.refusal}")
-        texts += [f"Answer {number}:\n{text}" for number, text in enumerate(reply.alternatives, 2)]
-        if reply.tool_calls:
-            texts.append(wished(reply.tool_calls))
-        text = "\n\n".join(filter(str.strip, texts)).strip() or "(The model gave an empty answer.)"
-        await self.say_long(text, title=title, about={"model": reply.model})
-        if reply.audio:
-            from mtu_mcp.capabilities._sounds import keep_speech
-
-            await keep_speech(self._app, self, reply.audio, title, {"text": reply.text, "model": reply.model})
-        self.say(thoughts(reply.reasoning))
-        self.note(incomplete(reply.cut))
-
     def show(self, preview: Preview) -> None:
         """Add a small picture."""
         data = base64.b64encode(preview.data).decode("ascii")
@@ -146,16 +124,6 @@ class Answer:
             structured_content=structured,
             _meta=meta_of(self._told),
         )
-
-
-def thoughts(reasoning: str) -> str:
-    """A model's thoughts as a quotation, cut after some lines; empty when it showed none."""
-    shown = " ".join(reasoning.split())
-    if not shown:
-        return ""
-    if len(shown) <= MOST_THOUGHTS:
-        return f"Its thoughts:\n> {shown}"
-    return f"Its thoughts (the first {MOST_THOUGHTS} of {len(shown):,} characters):\n> {shown[:MOST_THOUGHTS]}…"
 
 
 def incomplete(cut: str) -> str:

@@ -26,6 +26,7 @@ from mtu_mcp.capabilities._endpoints import ask
 from mtu_mcp.capabilities._params import ConversationName, Options, PictureName
 from mtu_mcp.capabilities._parts import Part, image_part, text_part
 from mtu_mcp.capabilities._pictures import take_out
+from mtu_mcp.capabilities._replies import relay
 from mtu_mcp.capabilities._schemas import mismatch, object_schema
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._talk import (
@@ -99,7 +100,7 @@ async def chat(
         turns += results
         turns += [await user_turn(app, talk, prompt, images or [], pictures)] if question else []
         unkept = await keep(app, talk, [*turns, assistant_turn(reply, wish.tools)])
-    await answer.relay(reply, title=conversation or prompt)
+    await relay(app, answer, reply, conversation or prompt)
     answer.note(*await _remarks(wish, reply, conversation), remark(chosen), *wish.remarks, *talk.notes, unkept)
     return answer.finish()
 

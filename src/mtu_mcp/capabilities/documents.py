@@ -22,6 +22,7 @@ from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
 from mtu_mcp.capabilities._papers import LONGEST_PAUSE, PARSE_SECONDS, Desk, Paper, as_systems, remembered, stored
 from mtu_mcp.capabilities._params import ConversationName, File, ModelName
+from mtu_mcp.capabilities._replies import relay
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._talk import UNKNOWN_WINDOW, assistant_turn, keep, open_talk
 from mtu_mcp.capabilities._upstream import asking, choose, remark, require_words
@@ -86,7 +87,7 @@ async def ask_document(
         turns = [Turn("system", system, created=time.time())] if system else []
         turns.append(Turn("user", question, created=time.time(), extra=stored(fresh)))
         unkept = await keep(app, talk, [*turns, assistant_turn(reply)])
-    await answer.relay(reply, title=conversation or question)
+    await relay(app, answer, reply, conversation or question)
     answer.note(remark(chosen), *desk.notes, *talk.notes, _deposited(fresh), unkept)
     return answer.finish()
 

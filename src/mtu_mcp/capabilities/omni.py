@@ -30,6 +30,7 @@ from mtu_mcp.capabilities._parts import (
     text_part,
     video_part,
 )
+from mtu_mcp.capabilities._replies import relay
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._talk import as_messages, assistant_turn, converse, keep, open_talk, remembered, user_turn
 from mtu_mcp.capabilities._upstream import asking, choose, further_fields, remark, require_words
@@ -97,7 +98,7 @@ async def understand(
         turns = [await user_turn(app, talk, question, media or [], opened), assistant_turn(reply)]
         unkept = await keep(app, talk, turns)
     answer = Answer(app)
-    await answer.relay(reply, title=question)
+    await relay(app, answer, reply, question)
     answer.note(remark(chosen), *unheeded(extra, reply), *talk.notes, unkept)
     return answer.finish()
 
