@@ -1,6 +1,6 @@
 """A transport that replays answers byte for byte and remembers what it was sent."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ class Scripted:
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
-    steps: Sequence[Step] = ()
+    steps: Iterable[Step] = ()
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Sent:
 class Stream(httpx.AsyncByteStream):
     """A body that stalls and breaks as scripted, under the read timeout in force."""
 
-    def __init__(self, steps: Sequence[Step], patience: float | None, owner: "ScriptedTransport") -> None:
+    def __init__(self, steps: Iterable[Step], patience: float | None, owner: "ScriptedTransport") -> None:
         self._steps = steps
         self._patience = patience
         self._owner = owner
@@ -53,6 +53,7 @@ class Stream(httpx.AsyncByteStream):
                 except TimeoutError:
                     raise httpx.ReadTimeout("") from None
             else:
+                await anyio.lowlevel.checkpoint()  # as every network does
                 yield step
 
     async def aclose(self) -> None:
@@ -60,9 +61,9 @@ class Stream(httpx.AsyncByteStream):
 
 
 class ScriptedTransport(httpx.AsyncBaseTransport):
-    """Answers requests in the order of its script; an exception in the script is a connection that fails."""
+    """Answers requests in the order of its script; an exception in it is a connection that fails, an event one that stalls."""
 
-    def __init__(self, *script: Scripted | Exception) -> None:
+    def __init__(self, *script: Scripted | Exception | anyio.Event) -> None:
         self.script = list(script)
         self.sent: list[Sent] = []
         self.closed = 0
@@ -74,6 +75,9 @@ class ScriptedTransport(httpx.AsyncBaseTransport):
         step = self.script.pop(0)
         if isinstance(step, Exception):
             raise step
+        if isinstance(step, anyio.Event):
+            await step.wait()
+            raise httpx.ReadTimeout("")
         patience = request.extensions["timeout"]["read"]
         return httpx.Response(step.status, headers=dict(step.headers), stream=Stream(step.steps, patience, self))
 
@@ -90,14 +94,15 @@ def make_settings(**changes: Any) -> Settings:
 
 
 def open_gateway(
-    *script: Scripted | Exception,
+    *script: Scripted | Exception | anyio.Event,
     now: Callable[[], float] = lambda: 0.0,
     clock: Callable[[], float] = lambda: 0.0,
+    longest: float = 7200.0,
     **changes: Any,
 ) -> tuple[Gateway, ScriptedTransport, Waits]:
     """A gateway whose answers are scripted; no client in it holds a socket, so nothing need be closed."""
     transport, waits = ScriptedTransport(*script), Waits()
-    gateway = Gateway(make_settings(**changes), transport=transport, wait=waits, now=now, clock=clock)
+    gateway = Gateway(make_settings(**changes), transport=transport, wait=waits, now=now, clock=clock, longest=longest)
     return gateway, transport, waits
 
 

@@ -3,14 +3,16 @@
 import json
 import random
 import sys
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from pydantic import SecretStr
 
 from gateway.scripted import Scripted, events, json_body, open_gateway
-from mtu_mcp.errors import BadAnswer, MtuError
+from mtu_mcp.errors import BadAnswer, MtuError, Rejected, Unreachable
 from mtu_mcp.gateway import (
     BaiduSearch,
     ChatRequest,
@@ -166,6 +168,57 @@ async def test_a_text_that_never_ends_is_hung_up_on(field: str):
     assert answer.cut == "it is longer than 33,554,432 characters, the most that is heard"
     assert len(answer.text) + len(answer.reasoning) < 40 << 20
     assert transport.closed == 1
+
+
+CHATTER = {
+    "comments": b": alive\n\n",
+    "empty deltas": b'data: {"choices":[{"delta":{}}]}\n\n',
+    "usage": b'data: {"choices":[],"usage":{"prompt_tokens":1}}\n\n',
+    "the beginning of JSON": b"                ",
+}
+
+
+@pytest.mark.parametrize("piece", CHATTER.values(), ids=CHATTER)
+async def test_a_gateway_that_talks_for_ever_is_not_listened_to_for_ever(piece: bytes):
+    """Our promise: the timeout bounds silence, so a bound of its own ends what is never silent, on every endpoint."""
+    for label in ("text/event-stream", "application/json"):
+        script = [Scripted(200, {"content-type": label}, repeat(piece)) for _ in range(9)]
+        gateway, transport, _ = open_gateway(*script, timeout=0.05, longest=0.05)
+        await everything(gateway)
+        assert transport.closed == len(transport.sent) == 9
+
+
+async def test_what_came_before_the_end_of_patience_is_kept():
+    """Our promise: what arrived is paid for, so it is given, and said to be a part."""
+    begun = b'data: {"choices":[{"delta":{"content":"Once upon"}}]}\n\n'
+    gateway, _, _ = open_gateway(
+        Scripted(200, {"content-type": "text/event-stream"}, chain([begun], repeat(CHATTER["comments"]))),
+        timeout=0.05,
+        longest=1.0,
+    )
+    with open_scope() as scope:
+        answer = await gateway.chat(ChatRequest("m", []))
+    assert answer.text == "Once upon"
+    assert "had not ended after 1 s" in answer.cut
+    assert [(entry.state, entry.owed) for entry in scope.exchanges] == [("cut", True)]
+
+
+async def test_a_head_that_never_ends_is_not_waited_for_for_ever():
+    """The same before the first byte of the answer: it may have been paid for."""
+    gateway, transport, _ = open_gateway(anyio.Event(), timeout=0.05, longest=0.05)
+    with open_scope() as scope, pytest.raises(Unreachable, match="had not ended"):
+        await gateway.chat(ChatRequest("m", []))
+    assert [(entry.state, entry.owed) for entry in scope.exchanges] == [("failed", True)]
+    assert len(transport.sent) == 1
+
+
+async def test_a_refusal_that_drags_on_is_read_as_far_as_it_came():
+    """Our promise: a refusal is told when the timeout is over, whatever still drips in."""
+    said = b'{"error":{"message":"No such field: x"}}'
+    script = Scripted(400, {"content-type": "application/json"}, chain([said], repeat(b" ")))
+    gateway, _, _ = open_gateway(script, timeout=0.05)
+    with pytest.raises(Rejected, match="No such field"):
+        await gateway.chat(ChatRequest("m", []))
 
 
 @pytest.mark.parametrize("key", ["sk-secret-key", "null"])

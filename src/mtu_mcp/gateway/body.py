@@ -7,6 +7,7 @@ the first bytes decide. Every reading is bounded, and every way a connection can
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import anyio
@@ -36,18 +37,29 @@ BodyForm = Literal["events", "json", "page", "text", "empty"]
 class Body:
     """One answer's body.
 
+    Args:
+        response: The answer, of which the head is here.
+        asked: What was asked, for the wording of errors.
+        seconds: How long nothing may come.
+        until: When all of it has to be here, on the event loop's clock.
+        whole: Seconds from the request to then.
+
     Attributes:
         asked: What was asked, for the wording of errors.
         request_id: The gateway's name for the request, from the headers.
     """
 
-    def __init__(self, response: "httpx.Response", asked: Asked, seconds: float) -> None:
+    def __init__(
+        self, response: "httpx.Response", asked: Asked, seconds: float, *, until: float = inf, whole: float = inf
+    ) -> None:
         self.asked = asked
         # A short one may be a word that answers hold for other reasons: "EMPTY", "null", "sandbox".
         self._secret = asked.secret if len(asked.secret) >= SHORTEST_KEY else ""
         self.request_id = asked.struck(failures.request_id_of(response.headers))
         self._type = response.headers.get("content-type", "").lower()
         self._seconds = seconds
+        self._until = until
+        self._whole = whole
         self._packets = response.aiter_bytes()
         self._head: list[bytes] = []
 
@@ -207,10 +219,14 @@ class Body:
     async def _next(self) -> bytes | None:
         import httpx
 
+        packet: bytes | None = None
         try:
-            packet = await anext(self._packets, None)
+            with anyio.CancelScope(deadline=self._until) as limit:
+                packet = await anext(self._packets, None)
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise failures.from_transport(error, self._seconds) from error
+        if limit.cancelled_caught:
+            raise failures.endless(self._whole)
         mark_heard(whole=packet is None)
         return packet
 

@@ -6,7 +6,7 @@ which holds none.
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from mtu_mcp.gateway.voice import SpeechRequest, SpokenAnswer
     from mtu_mcp.gateway.wire import Wire
 
+LONGEST_SECONDS: Final = 7200.0
+"""All of one answer may take; deep research, which takes longest, takes up to an hour. The timeout bounds silence alone,
+so a gateway that says a word now and then, or only that it is alive, would be listened to for ever."""
+
 
 class Gateway:
     """One account at one gateway. Safe to use from many tasks of one event loop; building it costs nothing.
@@ -50,6 +54,7 @@ class Gateway:
         wait: Sleeps for some seconds, between tries.
         clock: Seconds of a clock that only goes forward, for durations.
         now: Unix seconds, for a Retry-After that is a date.
+        longest: Seconds that all of one answer may take, unless the timeout that was set is longer.
         books: Is told of every call that may cost money, and may refuse it.
     """
 
@@ -61,9 +66,11 @@ class Gateway:
         wait: Callable[[float], Awaitable[None]] = anyio.sleep,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
+        longest: float = LONGEST_SECONDS,
         books: "Books | None" = None,
     ) -> None:
         self._books = books
+        self._longest = longest
         self._settings = settings
         self._transport = transport
         self._wait = wait
@@ -87,6 +94,7 @@ class Gateway:
                 wait=self._wait,
                 clock=self._clock,
                 now=self._now,
+                longest=self._longest,
                 books=self._books,
             )
         return self._opened

@@ -130,6 +130,14 @@ def from_transport(error: Exception, seconds: float, way: Way | None = None) -> 
     return broken(detail, way or Way())
 
 
+def endless(seconds: float) -> UpstreamError:
+    """The error for an answer that goes on and on: it never falls silent, and never ends."""
+    return Unreachable(
+        f"The answer had not ended after {seconds:,g} s, the longest that one is listened to.",
+        advice="Ask for less at once; if it stays so, tell whoever runs the gateway.",
+    )
+
+
 def retry_after(headers: Mapping[str, str], now: Callable[[], float]) -> float | None:
     """Seconds the gateway asks to wait: `retry-after-ms`, or `retry-after` as seconds or date (RFC 9110, 10.2.3)."""
     if (ms := number(headers.get("retry-after-ms"))) is not None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -96,6 +97,7 @@ class Wire:
         wait: Sleeps for some seconds.
         clock: Seconds of a clock that only goes forward.
         now: Unix seconds, for a Retry-After that is a date.
+        longest: Seconds that all of an answer may take, unless the timeout that was set is longer.
         books: Is told of every call that may cost money.
     """
 
@@ -107,9 +109,11 @@ class Wire:
         wait: Callable[[float], Awaitable[None]] = anyio.sleep,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
+        longest: float = inf,
         books: Books | None = None,
     ) -> None:
         self._books = books
+        self._longest = max(longest, settings.timeout)
         self._settings = settings
         self._transport = transport
         self._wait = wait
@@ -180,9 +184,20 @@ class Wire:
             BadInput: The request cannot be written, or a file cannot be read.
         """
         secret = self._key()
-        response = await self._send(call, secret)
+        until = anyio.current_time() + self._longest
         try:
-            yield Body(response, Asked(call.endpoint, call.model, secret), self._patience(call))
+            with anyio.fail_after(self._longest):
+                response = await self._send(call, secret)
+        except TimeoutError as error:
+            raise failures.endless(self._longest) from error
+        try:
+            yield Body(
+                response,
+                Asked(call.endpoint, call.model, secret),
+                self._patience(call),
+                until=until,
+                whole=self._longest,
+            )
         finally:
             with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
                 await response.aclose()
@@ -233,15 +248,16 @@ class Wire:
         )
 
     async def _failure(self, response: "httpx.Response", call: Call, secret: str) -> UpstreamError:
-        """Read at most ERROR_LIMIT bytes of a refusal and say what it means; a body that breaks off is enough."""
+        """Read at most ERROR_LIMIT bytes of a refusal and say what it means; a body that breaks off or drags on is enough."""
         import httpx
 
         parts: list[bytes] = []
         try:
-            async for packet in response.aiter_bytes():
-                parts.append(packet)
-                if sum(map(len, parts)) >= ERROR_LIMIT:
-                    break
+            with anyio.move_on_after(self._patience(call)):
+                async for packet in response.aiter_bytes():
+                    parts.append(packet)
+                    if sum(map(len, parts)) >= ERROR_LIMIT:
+                        break
         except (httpx.HTTPError, httpx.StreamError) as error:
             _log.debug("the body of a refusal broke off: %s", error)
         finally:
