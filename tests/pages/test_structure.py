@@ -42,9 +42,12 @@ def test_a_page_loads_nothing(name: str) -> None:
     text = page(name)
     addresses = set(re.findall(r"https?://[\w.]+", text)) - {"http://www.w3.org"}  # the name of SVG, not an address
     assert addresses == set()
+    others = text.replace("/url\\(/", "")
+    if name == "upload":  # hands a file to the address it came from; only this tells how much has left
+        assert others.count("XMLHttpRequest()") == others.count('.open("PUT", location.href)') == 1
+        others = others.replace("XMLHttpRequest", "")
     assert not re.search(
-        r"@import|url\(|import\s*\(|\bimport\s|XMLHttpRequest|WebSocket|EventSource|sendBeacon",
-        text.replace("/url\\(/", ""),
+        r"@import|url\(|import\s*\(|\bimport\s|XMLHttpRequest|WebSocket|EventSource|sendBeacon", others
     )
     for tag, attributes in Reader(text).elements:
         assert tag not in {"link", "iframe", "object", "embed", "base", "form"}

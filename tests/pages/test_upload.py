@@ -78,6 +78,7 @@ def test_every_word_of_the_page_is_there_in_both_languages() -> None:
         "foreign",
         "one",
         "disk",
+        "stopped",
     ):
         assert f'{word}: "' in english, word
         assert f'{word}: "' in chinese, word
@@ -136,6 +137,77 @@ async def test_a_file_is_dropped_and_a_wrong_one_told(environ: dict[str, str], b
         assert [saved.kind.mime for saved in app.library.list()] == ["image/png"]
 
 
+SHARE = "const at = document.getElementById('bar').value; return at > 0 && at < 100"
+"""Whether the bar is between its ends."""
+
+
+def slowly(browser: Browser, bytes_a_second: int) -> None:
+    """How fast this browser may send; -1 is as fast as it can."""
+    browser.dev("Network.enable")
+    browser.dev(
+        "Network.emulateNetworkConditions",
+        offline=False,
+        latency=0,
+        downloadThroughput=-1,
+        uploadThroughput=bytes_a_second,
+    )
+
+
+async def test_a_bar_shows_how_much_has_arrived(environ: dict[str, str], browser: Browser, tmp_path: Path) -> None:
+    """Our promise: a large file shows how far it is, in figures as well, to a screen reader too; then the bar is gone."""
+    file = tmp_path / f"红 fox {'and her tail ' * 9}.txt"
+    file.write_text("fox\n" * 250_000)
+    async with inviting(environ) as (app, _, link):
+
+        def hand_in() -> None:
+            browser.open(link)
+            assert browser.run("return document.getElementById('on-its-way').hidden")
+            slowly(browser, 200_000)
+            try:
+                choose(browser, file)
+                browser.wait(f"(() => {{ {SHARE} }})()")
+                assert "红 fox" in browser.text("#far")
+                assert re.search(r"\b\d{1,2}%", browser.text("#far"))
+                heights = "[...document.getElementById('far').children].map((one) => one.offsetHeight)"
+                assert len(set(browser.run(f"return {heights}"))) == 1, "the share is in two lines"
+                assert browser.run("return document.getElementById('file').disabled")
+            finally:
+                slowly(browser, -1)
+            browser.wait("!document.getElementById('done').hidden")
+            assert browser.run("return document.getElementById('on-its-way').hidden")
+
+        await anyio.to_thread.run_sync(hand_in)
+        assert [saved.size for saved in app.library.list()] == [1_000_000]
+
+
+async def test_a_file_on_its_way_is_stopped_by_keyboard_and_can_be_sent_again(
+    environ: dict[str, str], browser: Browser, tmp_path: Path
+) -> None:
+    """WCAG 2.2, 2.1.1: the focus is on what stops it, comes back to the choice, and the link is still good."""
+    file = tmp_path / "long.txt"
+    file.write_text("fox\n" * 250_000)
+    async with inviting(environ) as (app, _, link):
+
+        def hand_in() -> None:
+            browser.open(link)
+            slowly(browser, 100_000)
+            try:
+                choose(browser, file)
+                browser.wait(f"(() => {{ {SHARE} }})()")
+                assert browser.run("return document.activeElement.id") == "stop"
+                browser.press("Enter")
+                browser.wait("document.getElementById('notice').innerText.includes('Stopped')")
+                assert browser.run("return document.activeElement.id") == "file"
+                assert browser.run("return document.getElementById('on-its-way').hidden")
+            finally:
+                slowly(browser, -1)
+            choose(browser, file)
+            browser.wait("!document.getElementById('done').hidden")
+
+        await anyio.to_thread.run_sync(hand_in)
+        assert [saved.size for saved in app.library.list()] == [1_000_000]
+
+
 async def test_the_keyboard_reaches_the_choice(environ: dict[str, str], browser: Browser) -> None:
     """WCAG 2.2, 2.1.1 and 2.4.7: everything by keyboard, and the focus is seen."""
     async with inviting(environ) as (_, _, link):
@@ -160,6 +232,7 @@ async def test_the_page_speaks_chinese(environ: dict[str, str], chinese: Browser
             chinese.open(link)
             assert "选择文件" in chinese.text()
             assert chinese.run("return document.documentElement.lang") == "zh-CN"
+            assert "停止" in chinese.run("return document.getElementById('stop').textContent")
             choose(chinese, file)
             chinese.wait("!document.getElementById('done').hidden")
             assert "已收到 录音.txt" in chinese.text()
