@@ -168,8 +168,7 @@ async def test_a_bar_shows_how_much_has_arrived(environ: dict[str, str], browser
                 browser.wait(f"(() => {{ {SHARE} }})()")
                 assert "红 fox" in browser.text("#far")
                 assert re.search(r"\b\d{1,2}%", browser.text("#far"))
-                heights = "[...document.getElementById('far').children].map((one) => one.offsetHeight)"
-                assert len(set(browser.run(f"return {heights}"))) == 1, "the share is in two lines"
+                assert browser.run("return document.getElementById('far').offsetHeight") < 30, "in two lines"
                 assert browser.run("return document.getElementById('file').disabled")
             finally:
                 slowly(browser, -1)
