@@ -10,6 +10,8 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
+from mtu_mcp.server import views
+
 VIEW = "mtu-mcp/view"
 Result = dict[str, Any]
 
@@ -217,7 +219,10 @@ def host_page(folder: Path, html: str, given: dict[str, Any]) -> str:
         html: The page shown, as `resources/read` gives it.
         given: What the host knows: `context`, `can`, `input`, `result`, `reads` (by address), `calls` (by tool), `fails`.
     """
-    csp = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; media-src data:; connect-src 'none'"
+    declared = views.meta_of_resource("ui://any")
+    assert declared
+    domains = " ".join(declared["ui"]["csp"]["resourceDomains"]) or "'none'"
+    csp = f"default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src {domains}; media-src {domains}; connect-src 'none'"
     inserted = f'<meta http-equiv="Content-Security-Policy" content="{csp}"><script>{LISTENER}</script>'
     framed = html.replace("<head>", f"<head>{inserted}", 1)
     text = Path(__file__).with_name("host.html").read_text(encoding="utf-8")

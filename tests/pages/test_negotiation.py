@@ -35,7 +35,7 @@ async def test_a_host_that_shows_pages_is_told_of_them(environ: dict[str, str], 
             assert found.meta
             assert found.meta["ui"]["csp"] == {
                 "connectDomains": [],
-                "resourceDomains": [],
+                "resourceDomains": ["data:"],
                 "frameDomains": [],
                 "baseUriDomains": [],
             }

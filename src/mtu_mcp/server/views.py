@@ -35,13 +35,14 @@ REMEMBERED: Final = ("compare_models", "web_search", "transcribe")
 MOST_REMEMBERED: Final = 64
 NOTHING_OUTSIDE: Final[Mapping[str, Any]] = {
     "ui": {
-        "csp": ResourceCsp(connect_domains=[], resource_domains=[], frame_domains=[], base_uri_domains=[]).model_dump(
-            by_alias=True, exclude_none=True
-        ),
+        "csp": ResourceCsp(
+            connect_domains=[], resource_domains=["data:"], frame_domains=[], base_uri_domains=[]
+        ).model_dump(by_alias=True, exclude_none=True),
         "prefersBorder": True,
     }
 }
-"""What a page asks of the frame it is shown in: no address to load from, and a border."""
+"""What a page asks of the frame it is shown in: no address to load from, and a border. Its pictures and sounds are in it
+or handed to it, as `data:`, which the Inspector allows only where it is declared; others allow it anyway."""
 
 
 def extension() -> Apps:
