@@ -170,6 +170,26 @@ async def test_a_text_that_never_ends_is_hung_up_on(field: str):
     assert transport.closed == 1
 
 
+@pytest.mark.parametrize("label", ["text/event-stream", "application/json", "audio/mpeg", ""])
+async def test_blanks_without_end_do_not_fill_the_memory(label: str):
+    """Our promise: what comes before the first word is held to be looked at, so it is bounded too."""
+    blanks = [repeat(b"\n" * 65_536, 1_100) for _ in range(9)]
+    gateway, transport, _ = open_gateway(*(Scripted(200, {"content-type": label}, pieces) for pieces in blanks))
+    await everything(gateway)
+    assert transport.closed == 9
+    assert all(next(pieces, None) for pieces in blanks)
+
+
+@pytest.mark.parametrize("cut", [False, True])
+async def test_an_answer_that_begins_with_blanks_is_not_taken_for_none(cut: bool):
+    """DeepSeek API, keep-alive: empty lines until the answer is there, which may come in one packet with the last ones."""
+    body = b"\n" * 900, b'{"id":"file-1","object":"file","deleted":false}'
+    pieces = body if cut else (b"".join(body),)
+    gateway, _, _ = open_gateway(Scripted(200, {"content-type": "application/json"}, pieces))
+    with pytest.raises(Rejected, match="was not deleted"):
+        await gateway.delete_file("file-1")
+
+
 CHATTER = {
     "comments": b": alive\n\n",
     "empty deltas": b'data: {"choices":[{"delta":{}}]}\n\n',

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 JSON_LIMIT: Final = 64 * 1024 * 1024
 STREAM_LIMIT: Final = 256 * 1024 * 1024
+MOST_BLANK: Final = 1024 * 1024
 _BIG: Final = 1024 * 1024
 _DRAIN_SECONDS: Final = 0.05
 SHORTEST_KEY: Final = 12
@@ -69,15 +70,24 @@ class Body:
         return self._type.partition(";")[0].strip()
 
     async def form(self) -> BodyForm:
-        """Look at the first bytes and say what they begin."""
+        """Look at the first bytes and say what they begin.
+
+        Raises:
+            BadAnswer: There are blanks, with which some gateways keep the connection open, and nothing else.
+        """
         said_events = "event-stream" in self._type
-        start = b""
+        start, size = b"", 0
         while len(start) < (1 if said_events else 6):
             packet = await self._next()
             if packet is None:
                 break
             self._head.append(packet)
-            start = (start + packet[:64]).removeprefix(b"\xef\xbb\xbf").lstrip()[:64]
+            start = (start + packet).removeprefix(b"\xef\xbb\xbf").lstrip()[:64]
+            size += len(packet)
+            if not start and size > MOST_BLANK:
+                raise BadAnswer(
+                    f"The gateway's answer began with more than {MOST_BLANK:,} blanks, and was not read on."
+                )
         if not start:
             return "empty"
         if start.startswith((b"{", b"[")):
