@@ -10,6 +10,7 @@ import pytest
 from media import samples
 from mtu_mcp.errors import BadInput, NotFound, StorageError
 from mtu_mcp.media import Library, writing
+from mtu_mcp.media.library import Shelf
 
 NOON = 1_795_348_800.0
 PNG = samples.picture()
@@ -175,6 +176,23 @@ async def test_the_list_is_newest_first_and_tells_no_sidecars_and_hidden_files(l
     (library.folder / ".x.part").write_bytes(b"half")
     (library.folder / "sub").mkdir()
     assert [one.name for one in library.list()] == [new.name, old.name]
+
+
+def test_a_shelf_holds_some_families_part_by_part(library: Library) -> None:
+    """Our promise: by the bytes, newest first; files of the very same moment are each in one part."""
+    assert library.shelf(("image",), 2) == Shelf([], 0, False, "")
+    library.folder.mkdir(parents=True)
+    for number in range(5):
+        (library.folder / f"{number}.bin").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(16))
+        (library.folder / f"{number}.png").write_text("no picture", encoding="utf-8")
+        os.utime(library.folder / f"{number}.bin", (1.0, 1.0))
+    first = library.shelf(("image", "video"), 2)
+    second = library.shelf(("image", "video"), 2, first.older)
+    third = library.shelf(("image", "video"), 2, second.older)
+    assert [one.name for each in (first, second, third) for one in each.files] == [f"{n}.bin" for n in (4, 3, 2, 1, 0)]
+    assert (first.total, third.total, third.older) == (5, 5, "")
+    assert library.shelf(("image",), 5).older == ""
+    assert library.shelf(("image",), 5, "0 a") == Shelf([], 5, False, "")
 
 
 def test_an_output_folder_that_is_not_there_yet_is_empty(library):

@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 from http.client import HTTPConnection
 from importlib.resources import files
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import quote, urlsplit
 
 import anyio.to_thread
 import pytest
@@ -25,6 +26,8 @@ from mtu_mcp.settings import Settings
 from pages.browser import Browser
 from pages.samples import usage
 
+ONE_DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+"""The smallest picture, in base64."""
 TOKEN = "a-token-of-the-team-0123456789"  # gitleaks:allow
 
 
@@ -70,6 +73,19 @@ async def test_every_page_is_served_with_a_policy_of_its_own(environ: dict[str, 
         assert (await get(base, "/ui/feed/usage?month=nonsense"))[0] == 400
 
 
+async def test_the_icon_is_there_for_every_browser(environ: dict[str, str]) -> None:
+    """HTML, "Link type icon": a browser asks for /favicon.ico by itself; it sends no password there, nor asks for one."""
+    async with serving(environ) as base:
+        status, headers, body = await get(base, "/favicon.ico")
+        assert (status, headers["content-type"], body[:4]) == (200, "image/png", b"\x89PNG")
+        assert "no-store" not in headers["cache-control"]
+        assert (await get(base, "/favicon.ico", Host="evil.example"))[0] == 421
+        assert (await get(base, "/favicon.ico", "POST"))[0] == 405
+    async with serving({**environ, "MTU_SERVER_TOKENS": f"ann:{TOKEN}"}) as base:
+        assert (await get(base, "/favicon.ico"))[0] == 200
+        assert (await get(base, "/favicon.ico/x"))[0] == 401
+
+
 async def test_the_feeds_hold_what_was_made_spent_and_found(environ: dict[str, str]) -> None:
     """Our promise: the library's pictures and sounds, the ledger, and the last search and comparison."""
     async with serving({**environ, "MTU_TOOLSETS": "all"}) as base:
@@ -102,6 +118,71 @@ async def test_a_file_that_could_run_is_given_to_be_saved(environ: dict[str, str
         assert headers["content-disposition"].startswith("attachment")
         for path in ("/ui/media/..%2Fsecret.png", "/ui/media/%2e%2e%2fsecret.png", "/ui/media/.hidden"):
             assert (await get(base, path))[0] in (400, 404)
+
+
+def fill(folder: Path, count: int) -> None:
+    """Put pictures into an output folder, one a second, and something else between them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        file = folder / f"picture-{number:04}.png"
+        file.write_bytes(base64.b64decode(ONE_DOT))
+        about = {"prompt": f"picture {number}", "created": "2026-11-22T10:00:00Z"}
+        file.with_name(f"{file.name}.json").write_text(json.dumps(about), encoding="utf-8")
+        os.utime(file, (1_795_000_000 + number, 1_795_000_000 + number))
+        if number % 3 == 0:
+            (folder / f"text-{number}.txt").write_text("words", encoding="utf-8")
+
+
+async def test_older_pictures_come_in_parts_that_neither_repeat_nor_leave_out(environ: dict[str, str]) -> None:
+    """Our promise: every picture can be reached, whatever is made or deleted while somebody looks."""
+    folder = Path(environ["MTU_OUTPUT_DIR"])
+    fill(folder, 450)
+    async with serving(environ) as base:
+
+        async def part(before: str = "") -> dict[str, Any]:
+            said = (await get(base, f"/ui/feed/gallery?before={quote(before)}"))[2]
+            return json.loads(said)["_meta"]["mtu-mcp/view"]
+
+        first = await part()
+        (folder / first["files"][-1]["name"]).unlink()
+        (folder / "newest.png").write_bytes(base64.b64decode(ONE_DOT))
+        second = await part(first["older"])
+        third = await part(second["older"])
+        names = [one["name"] for each in (first, second, third) for one in each["files"]]
+        assert names == [f"picture-{number:04}.png" for number in reversed(range(450))]
+        assert [len(each["files"]) for each in (first, second, third)] == [200, 200, 50]
+        assert (first["total"], first["beyond"], third["older"]) == (450, False, "")
+        for wrong in ("nonsense", "12", "1 ", "²3 x", "1e9 x", "9" * 30 + " x", "\x00 x"):
+            assert (await get(base, f"/ui/feed/gallery?before={quote(wrong)}"))[0] == 400, wrong
+
+
+async def test_a_person_goes_on_to_older_pictures(environ: dict[str, str], browser: Browser, chinese: Browser) -> None:
+    """Our promise: the page says how many there are in all, and shows the rest when asked, by keyboard too."""
+    fill(Path(environ["MTU_OUTPUT_DIR"]), 450)
+    async with serving(environ) as base:
+
+        def look() -> None:
+            count = "return document.querySelectorAll('#grid li').length"
+            browser.open(f"{base}/ui/gallery")
+            browser.wait("document.getElementById('sum').innerText === '450 pictures'")
+            assert browser.run(count) == 200
+            assert browser.text("#older") == "Show older (200 of 450)"
+            browser.run("document.querySelector('#older button').focus()")
+            browser.press("Enter")
+            browser.wait("document.querySelectorAll('#grid li').length === 400")
+            assert browser.run("return document.activeElement.innerText").startswith("picture 249")
+            browser.press("Enter")
+            browser.wait("document.getElementById('prompt').innerText === 'picture 249'")
+            browser.press("Escape")
+            browser.click("#older button")
+            browser.wait("document.querySelectorAll('#grid li').length === 450")
+            assert browser.text("#older") == ""
+            chinese.open(f"{base}/ui/gallery")
+            chinese.wait("document.getElementById('older').innerText === '显示更早的（200 / 450）'")
+            assert chinese.text("#sum") == "450 张图片"
+            assert browser.complaints() == chinese.complaints() == []
+
+        await anyio.to_thread.run_sync(look)
 
 
 @pytest.mark.parametrize("path", ["/ui/", "/ui/gallery", "/ui/feed/usage", "/ui/media/x.png"])
@@ -176,7 +257,7 @@ async def test_a_browser_shows_the_pages_of_the_server(environ: dict[str, str], 
             browser.wait("document.getElementById('notice').innerText.includes('Ask your host')")
             browser.click("a.home")
             browser.wait("document.querySelectorAll('main li a').length === 5")
-            assert [one for one in browser.complaints() if "favicon" not in one] == []
+            assert browser.complaints() == []
 
         await anyio.to_thread.run_sync(look)
 

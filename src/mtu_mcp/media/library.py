@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from mtu_mcp.errors import BadInput, MtuError, NotFound
 from mtu_mcp.media import kinds, names, writing
-from mtu_mcp.media.kinds import Kind
+from mtu_mcp.media.kinds import Family, Kind
 from mtu_mcp.media.opening import open_inside
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 LISTED: Final = 500
 """Files told by `Library.list`, the newest."""
+COUNTED: Final = 10_000
+"""Files looked at by `Library.shelf`, the newest; so many take about a second."""
 CALLERS: Final = "callers"
 """The folder in the output folder with one folder for each caller of a shared server."""
 _TRIES: Final = 10_000
@@ -59,6 +61,23 @@ class Saved:
     size: int
     created: float
     about: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The files of some families, part by part.
+
+    Attributes:
+        files: Of this part, newest first.
+        total: How many there are in all parts.
+        beyond: Whether there may be older ones that were not looked at.
+        older: What the next part is asked for by; empty after the last.
+    """
+
+    files: list[Saved]
+    total: int
+    beyond: bool
+    older: str
 
 
 def _unheard(owner: str, kind: str, name: str) -> None:
@@ -153,9 +172,24 @@ class Library:
     def list(self) -> list[Saved]:
         """The newest `LISTED` files, newest first; sidecars and hidden files are not told. Blocking."""
         found = self._entries()
-        newest = sorted(found, key=lambda name: (found[name].st_mtime_ns, name), reverse=True)
-        told = [name for name in newest if not _is_sidecar(name, found)][:LISTED]
-        return [self._describe(name, found[name]) for name in told]
+        return [self._describe(name, found[name]) for name in _newest(found)[:LISTED]]
+
+    def shelf(self, families: Sequence[Family], most: int, before: str = "") -> Shelf:
+        """At most `most` files of these families, the newest or those `before` an earlier part's end. Blocking.
+
+        A part begins where the last one ended, whatever came or went meanwhile.
+
+        Raises:
+            BadInput: No part ends with `before`.
+        """
+        found, start = self._entries(), _mark(before)
+        newest = _newest(found)
+        among = [name for name in newest[:COUNTED] if self._kind(name).family in families]
+        left = [name for name in among if start is None or (found[name].st_mtime_ns, name) < start]
+        part = left[:most]
+        older = f"{found[part[-1]].st_mtime_ns} {part[-1]}" if len(left) > most else ""
+        files = [self._describe(name, found[name]) for name in part]
+        return Shelf(files, len(among), len(newest) > COUNTED, older)
 
     def find(self, name: str) -> Saved:
         """The file of that very name. Blocking.
@@ -288,6 +322,20 @@ class Library:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         shown = f"Near names: {', '.join(near)}." if near else "mtu://media lists the saved files."
         return NotFound(f"There is no saved file {names.quote(name)}.", advice=shown)
+
+
+def _newest(found: Mapping[str, os.stat_result]) -> list[str]:
+    """The names, newest first, without those of sidecars."""
+    ordered = sorted(found, key=lambda name: (found[name].st_mtime_ns, name), reverse=True)
+    return [name for name in ordered if not _is_sidecar(name, found)]
+
+
+def _mark(before: str) -> tuple[int, str] | None:
+    """Where a part of a shelf begins."""
+    moment, _, name = before.partition(" ")
+    if before and not (re.fullmatch(r"-?\d{1,20}", moment, re.ASCII) and name):
+        raise BadInput(f"{names.quote(before)} is not where a part of the list ended.")
+    return (int(moment), name) if before else None
 
 
 def _is_sidecar(name: str, found: Mapping[str, object]) -> bool:

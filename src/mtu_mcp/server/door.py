@@ -26,7 +26,7 @@ from mtu_mcp.errors import MtuError
 from mtu_mcp.media.tickets import PATH as UPLOADS
 from mtu_mcp.server.auth import verifier_of
 from mtu_mcp.server.limits import SESSION, bind_gate, gates_of
-from mtu_mcp.server.site import is_site
+from mtu_mcp.server.site import ICON, is_site
 from mtu_mcp.settings import Settings, variable
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ class Door:
             await _Worded(scope, send, self._most_bytes)({"type": "http.response.start", "status": status})
         elif scope["path"].startswith("/.well-known/"):
             await self._tell(scope, receive, send)
-        elif self._verifier is None or scope["path"].startswith(UPLOADS):  # there the link itself is the permission
+        elif self._verifier is None or scope["path"] == ICON or scope["path"].startswith(UPLOADS):
+            # The icon is for all, and of a link to hand a file in the link itself is the permission.
             await self._enter(scope, receive, send, "")
         else:
             await self._check(self._verifier, scope, receive, send)

@@ -25,6 +25,7 @@ from mtu_mcp.app import bind_app, bind_owner, current_owner
 from mtu_mcp.capabilities._views import VIEW, file_facts
 from mtu_mcp.errors import BadInput, MtuError, NotFound
 from mtu_mcp.server.edge import hide_key
+from mtu_mcp.server.icon import PNG
 from mtu_mcp.server.pages import PAGES, POLICY, page
 
 if TYPE_CHECKING:
@@ -32,13 +33,17 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from mtu_mcp.app import App
+    from mtu_mcp.media import Family
     from mtu_mcp.server.assembly import MtuServer
 
     Handler = Callable[[Request], Awaitable[Response]]
 
 ROOT: Final = "/ui"
+ICON: Final = "/favicon.ico"
+"""Where every browser looks for an icon by itself, whatever a page says."""
 MOST_FILES: Final = 200
-FAMILIES: Final[Mapping[str, tuple[str, ...]]] = {"gallery": ("image",), "player": ("audio", "video")}
+"""Files of one part of a list; a page asks for the next."""
+FAMILIES: Final[Mapping[str, tuple[Family, ...]]] = {"gallery": ("image",), "player": ("audio", "video")}
 KEEP_OUT: Final[Mapping[str, str]] = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -67,6 +72,7 @@ def site_routes(server: MtuServer, guard: TransportSecuritySettings) -> list[Rou
         return checked
 
     return [
+        Route(ICON, guarded(site.icon), methods=["GET"]),
         Route(ROOT, guarded(site.moved), methods=["GET"]),
         Route(f"{ROOT}/", guarded(site.page), methods=["GET"]),
         Route(f"{ROOT}/{{name}}", guarded(site.page), methods=["GET"]),
@@ -91,6 +97,11 @@ class Site:
         del request
         return RedirectResponse("ui/", 308)
 
+    async def icon(self, request: Request) -> Response:
+        """The server's icon, which is nobody's secret."""
+        del request
+        return Response(base64.b64decode(PNG), media_type="image/png", headers={"Cache-Control": "max-age=86400"})
+
     async def page(self, request: Request) -> Response:
         """A page, or the list of them."""
         name = request.path_params.get("name", "index")
@@ -104,9 +115,10 @@ class Site:
         name = request.path_params["name"]
         if name in FAMILIES:
             said = self._latest.of(name)
-            told: dict[str, Any] = (said.meta or {}).get(VIEW, {}) if said else {}
-            files = await self._files(FAMILIES[name])
-            result: dict[str, Any] = {"content": [], "_meta": {VIEW: {**told, "files": files}}}
+            before = request.query_params.get("before", "")
+            told: dict[str, Any] = (said.meta or {}).get(VIEW, {}) if said and not before else {}
+            listed = await self._files(FAMILIES[name], before)
+            result: dict[str, Any] = {"content": [], "_meta": {VIEW: {**told, **listed}}}
         elif name == "usage":
             report = await self._app.budget.report(request.query_params.get("month", ""), current_owner() or None)
             result = {"content": [], "structuredContent": report.as_dict()}
@@ -129,9 +141,10 @@ class Site:
             content_disposition_type="inline" if shown else "attachment",
         )
 
-    async def _files(self, families: tuple[str, ...]) -> list[dict[str, Any]]:
-        listed = await anyio.to_thread.run_sync(self._app.library.list)
-        return [file_facts(one) for one in listed if one.kind.family in families][:MOST_FILES]
+    async def _files(self, families: tuple[Family, ...], before: str) -> dict[str, Any]:
+        shelf = await anyio.to_thread.run_sync(self._app.library.shelf, families, MOST_FILES, before)
+        files = [file_facts(one) for one in shelf.files]
+        return {"files": files, "total": shelf.total, "beyond": shelf.beyond, "older": shelf.older}
 
 
 async def _answered(app: App, answer: Handler, request: Request) -> Response:

@@ -36,8 +36,8 @@ def page(name: str) -> str:
     text = _asset(f"{name}.html").replace("<!-- policy -->", policy)
     for tag, shared in (("style", "shared.css"), ("script", "shared.js")):
         text = text.replace(f"<{tag}>\n/* shared */", f"<{tag}>\n{_asset(shared)}")
-    if "/* jobs */" in text:
-        text = text.replace("/* jobs */", _asset("jobs.js"))
+    for part in re.findall(r"^/\* (\w+) \*/$", text, re.MULTILINE):
+        text = text.replace(f"/* {part} */", _asset(f"{part}.js"))
     return _tight(text)
 
 
@@ -62,5 +62,8 @@ def _asset(name: str) -> str:
 
 def _tight(text: str) -> str:
     """The text without indentation and without lines that are only a comment; a host holds it in memory per answer."""
+    text = re.sub(
+        r"<style>.*?</style>", lambda found: re.sub(r"\s*([{};,])\s*", r"\1", found[0]), text, flags=re.DOTALL
+    )
     lines = (line.strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line and not re.match(r"//", line)) + "\n"
