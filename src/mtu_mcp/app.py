@@ -187,10 +187,13 @@ class App:
 
     async def download_large(self, url: str, max_bytes: int) -> Fetched:
         """Fetch a recording, which may be larger than memory."""
+        return await self.download(url, max_bytes, spool=self.spool)
+
+    def spool(self) -> Spool:
+        """A file of one call's own, for what is too large to be held; beside the output, where it may be kept. Blocking."""
         from mtu_mcp.media.spool import Spool
 
-        folder = None if self.settings.read_only else self.library.folder
-        return await self.download(url, max_bytes, spool=lambda: Spool(folder))
+        return Spool(None if self.settings.read_only else self.library.folder)
 
 
 def _origin(url: str) -> tuple[str, str]:

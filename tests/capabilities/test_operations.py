@@ -371,6 +371,23 @@ async def test_a_text_file_of_the_gateway_is_shown(environ: Environ, gateway: Sa
         )
 
 
+async def test_a_large_file_of_the_gateway_is_saved_without_being_held(
+    environ: Environ, gateway: Sandbox, tmp_path: Path
+) -> None:
+    """Our promise: it goes to the disk as it comes, and nothing else stays there; a read-only server says its size."""
+    data = bytes(range(256)) * 20_000
+    given = {"file_id": gateway.desk.files.add(data, "numbers.bin", "batch_output").id}
+    async with connect(MEMORY, environ) as client:
+        said = await answered(client, "call_operation", name="get_file_content", arguments=given)
+    assert "5,120,000 bytes" in said
+    [path] = (tmp_path / "made").glob("*.bin")
+    assert path.read_bytes() == data
+    assert not [left for left in (tmp_path / "made").iterdir() if left.name.startswith(".")]
+    async with connect(MEMORY, {**environ, "MTU_READ_ONLY": "true"}) as client:
+        said = await answered(client, "call_operation", name="get_file_content", arguments=given)
+    assert "5,120,000 bytes; it is not kept" in said
+
+
 async def test_a_long_result_is_cut_and_saved_whole(environ: Environ, tmp_path: Path) -> None:
     """Claude Code moves results of about 50,000 characters into a file; our promise: cut before, with a link."""
     given = {"model": "gpt-4.1", "messages": [{"role": "user", "content": "say: " + "é " * 30_000}]}

@@ -151,6 +151,16 @@ async def test_a_file_of_one_failed_line_is_content_not_an_error(tmp_path: Path)
     assert await gateway.file_content("file-1", tmp_path / "got", 2_000) == len(line)
 
 
+@pytest.mark.parametrize("length", [1, 2, 5, 12, 13, 14, 40])
+async def test_a_key_in_a_file_is_struck_however_it_is_cut(tmp_path: Path, length: int) -> None:
+    """Our promise: the key is in nothing that is kept; a file had been written as it came."""
+    said = b"before sk-secre sk-secret-key, sk-secret-keysk-secret-key and sk-s"
+    packets = [said[at : at + length] for at in range(0, len(said), length)]
+    gateway, _, _ = open_gateway(Scripted(200, {}, packets))
+    await gateway.file_content("file-1", tmp_path / "got", 2_000)
+    assert (tmp_path / "got").read_bytes() == b"before sk-secre ***, ****** and sk-s"
+
+
 async def test_a_cancelled_download_leaves_nothing_behind(tmp_path: Path) -> None:
     """Our promise: stop means stop."""
     gateway, transport, _ = open_gateway(Scripted(200, {}, (b"half", anyio.Event())))

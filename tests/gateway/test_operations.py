@@ -1,5 +1,6 @@
 """Operations as data, and the one way to call them: what goes onto the wire and what is made of the answer."""
 
+import base64
 import json
 import re
 from typing import Any
@@ -182,3 +183,70 @@ async def test_a_failed_call_that_spends_is_still_entered() -> None:
     with open_scope() as scope, pytest.raises(UpstreamError):
         await ask("create_embedding", json_body("{}", status=400), model="m", input="a")
     assert [(entry.endpoint, entry.model, entry.state) for entry in scope.exchanges] == [("embeddings", "m", "failed")]
+
+
+class Disk:
+    """Takes bytes in place of the disk."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.pieces.append(data)
+
+
+async def test_a_large_file_goes_to_the_disk_as_it_comes() -> None:
+    """Our promise: 256 MB never sit in memory; found with a gateway that sends as much as it is let."""
+    packets = [bytes([number]) * 1_000_000 for number in range(12)]
+    disk, given = Disk(), {"model": "tts-1", "input": "a", "voice": "nova"}
+    spoken = [{"type": "speech.audio.delta", "audio": base64.b64encode(each).decode()} for each in packets]
+    lines = [b"data: " + json.dumps(each).encode() + b"\n\n" for each in spoken]
+    for answer in (Scripted(200, {"content-type": "audio/wav"}, packets), events(*lines)):
+        gateway, _, _ = open_gateway(answer)
+        outcome = await gateway.invoke(Invocation(OPERATIONS["create_speech"], given, store=lambda: disk))
+        assert outcome.data is None
+        assert outcome.stored is disk
+        assert b"".join(disk.pieces) == b"".join(packets)
+        assert max(map(len, disk.pieces)) < 6_000_000
+        disk.pieces.clear()
+
+
+async def test_sound_that_arrived_before_the_end_broke_off_is_kept() -> None:
+    """Our promise: what was paid for is never lost; a stored file that breaks off is asked for again."""
+    half = Scripted(200, {"content-type": "audio/wav"}, (b"RIFF half", httpx.ReadError("gone")))
+    with open_scope() as scope:
+        outcome, _ = await ask("create_speech", half, model="tts-1", input="a", voice="nova")
+    assert (outcome.data, scope.exchanges[0].state) == (b"RIFF half", "cut")
+    assert outcome.cut
+    with pytest.raises(UpstreamError):
+        await ask("get_file_content", half, file_id="file-a")
+
+
+NEVER = AssertionError("more was read than is kept")
+
+
+async def test_a_stream_that_never_ends_is_hung_up_on() -> None:
+    """Our promise: bounded memory; 260 MB of small events had taken 5.8 GB."""
+    event = b'data: {"id": "a", "data": [' + b"[]," * 200_000 + b"0]}\n\n"
+    with open_scope() as scope:
+        outcome, _ = await ask(
+            "create_chat_completion", events(*[event] * 5, NEVER), model="m", messages=[{"role": "user"}], stream=True
+        )
+    assert 1 < len(outcome.result) < 5
+    assert "most that is kept" in outcome.cut
+    assert scope.exchanges[0].state == "cut"
+
+
+async def test_a_text_that_never_ends_is_cut() -> None:
+    """Our promise: the part that arrived is kept, and marked."""
+    said = Scripted(200, {"content-type": "text/plain"}, (*[b"a" * 4_000_000] * 5, NEVER))
+    files = {"file": [Upload("a.wav", "audio/wav", data=b"RIFF")]}
+    outcome, _ = await ask("create_transcription", said, files=files, file="a.wav", model="whisper-1")
+    assert outcome.text == "a" * 16_000_000
+    assert "larger than" in outcome.cut
+
+
+async def test_json_of_millions_of_empty_lists_is_not_read() -> None:
+    """Our promise: bounded memory; 60 MB of them take 1.5 GB once they are read."""
+    with pytest.raises(BadAnswer):
+        await ask("list_files", json_body(b'{"object": "list", "data": [' + b"[]," * 3_000_000 + b"0]}"))

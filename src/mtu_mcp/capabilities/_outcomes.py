@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
+import anyio.lowlevel
 import anyio.to_thread
 
 from mtu_mcp.capabilities._answers import incomplete
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mtu_mcp.app import App
     from mtu_mcp.capabilities._answers import Answer
     from mtu_mcp.gateway import Operation, Outcome
+    from mtu_mcp.media.spool import Spool
 
 SHORTEST_PAYLOAD: Final = 400
 """Characters of base64 from which on it is taken for a file; ids and signatures are shorter."""
@@ -29,6 +31,7 @@ MOST_PLAYED: Final = 600_000
 """Bytes shown in the answer itself where the disk fails; Claude Desktop takes 1 MB a result, base64 included."""
 MOST_MADE_BYTES: Final = 64 * 1024 * 1024
 MOST_TEXT: Final = 4 * 1024 * 1024
+_AT_ONCE: Final = 500
 _PAYLOADS: Final = frozenset({"b64_json", "data", "result", "audio", "file_data", "partial_image_b64"})
 """Where the API puts base64."""
 
@@ -48,7 +51,7 @@ async def present(
     """
     answer.note(incomplete(outcome.cut))
     about = {"operation": operation.name, "path": operation.path, "model": arguments.get("model")}
-    if outcome.data is not None:
+    if outcome.data is not None or outcome.stored is not None:
         await _present_file(app, answer, operation, arguments, outcome, about)
         return None
     if outcome.text:
@@ -61,9 +64,15 @@ async def present(
         answer.say("Done; the gateway answered nothing further.")
         return None
     result = await _lifted(app, answer, operation, outcome.result, about)
-    text = json.dumps(result, ensure_ascii=False, indent=1)
+    text = await anyio.to_thread.run_sync(_written, result, answer.longest)
     await answer.say_long(text, title=operation.name, about=about, extension="json")
     return {"operation": operation.name, "result": result} if len(text) <= answer.longest else None
+
+
+def _written(result: Any, longest: int) -> str:
+    """JSON as a person reads it; on one line where it is long, for each indented piece takes a string of its own."""
+    text = json.dumps(result, ensure_ascii=False)
+    return json.dumps(result, ensure_ascii=False, indent=1) if len(text) <= longest else text
 
 
 async def _present_file(
@@ -77,9 +86,10 @@ async def _present_file(
     """Show a text; save anything else."""
     from mtu_mcp.media import kind_of
 
-    data = outcome.data or b""
-    kind = kind_of(data)
-    text = _as_text(data) if operation.answers == "bytes" else None
+    spool, data = cast("Spool | None", outcome.stored), outcome.data or b""
+    size = await anyio.to_thread.run_sync(spool.flush) if spool else len(data)
+    kind = kind_of(await anyio.to_thread.run_sync(_head, spool) if spool else data)
+    text = _as_text(data) if operation.answers == "bytes" and not spool else None
     title = f"{operation.name} {' '.join(str(arguments[name]) for name in operation.placeholders)}".strip()
     if text is not None:
         await answer.say_long(
@@ -87,19 +97,27 @@ async def _present_file(
         )
         return
     if app.settings.read_only:
-        answer.say(f"{kind.mime}, {len(data):,} bytes; it is not kept because MTU_READ_ONLY is set.")
+        answer.say(f"{kind.mime}, {size:,} bytes; it is not kept because MTU_READ_ONLY is set.")
         return
     extension = kind.extension if kind.family != "unknown" else _extension(arguments)
     try:
-        saved = await app.library.save(data, title=title, extension=extension, about=about)
+        keep = app.library.adopt(spool.path, title=title, extension=extension, about=about) if spool else None
+        saved = await (keep or app.library.save(data, title=title, extension=extension, about=about))
     except MtuError as error:
-        if operation.answers == "bytes" or len(data) > MOST_PLAYED:
+        if operation.answers == "bytes" or size > MOST_PLAYED:
             raise
         answer.note(f"It could not be saved, so this is all there is of it: {error}")
         answer.play(data, outcome.media_type or kind.mime)
         return
     answer.say(f"Saved {saved.path} ({saved.kind.mime}, {saved.size:,} bytes)")
     answer.link(saved)
+
+
+def _head(spool: Spool) -> bytes:
+    from mtu_mcp.media.kinds import HEAD
+
+    with spool.open() as file:
+        return file.read(HEAD)
 
 
 def _extension(arguments: Mapping[str, Any]) -> str:
@@ -120,8 +138,12 @@ def _as_text(data: bytes) -> str | None:
 async def _lifted(app: App, answer: Answer, operation: Operation, value: Any, about: Mapping[str, Any]) -> Any:
     """The JSON with each payload replaced by the address of the file it was saved as."""
     if isinstance(value, list):
-        items = cast("list[Any]", value)
-        return [await _lifted(app, answer, operation, item, about) for item in items]
+        items: list[Any] = []
+        for number, item in enumerate(cast("list[Any]", value), 1):
+            items.append(await _lifted(app, answer, operation, item, about) if isinstance(item, dict | list) else item)
+            if number % _AT_ONCE == 0:  # or a stream of tens of thousands of events would hold up every other call
+                await anyio.lowlevel.checkpoint()
+        return items
     if not isinstance(value, dict):
         return value
     lifted: dict[str, Any] = {}

@@ -160,7 +160,7 @@ async def call_operation(
     model = str(given.get("model") or "")
     try:
         async with asking(app, _endpoint(operation), model, _ABILITIES.get(operation.group, "chat")):
-            outcome = await app.gateway.invoke(Invocation(operation, given, files))
+            outcome = await app.gateway.invoke(Invocation(operation, given, files, app.spool))
     except NotOffered as error:
         was = f"It was {operation.note}. " if operation.state == "removed" else ""
         advice = f"{was}{operation.instead}".strip()

@@ -8,11 +8,11 @@ serves, in their own language: people search by them, and the README's table of 
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, cast
 
 if TYPE_CHECKING:
     from mtu_mcp.gateway.uploads import Upload
@@ -93,6 +93,14 @@ class Operation:
         return ", ".join(f"{name}*" if name in needed else name for name in self.schema["properties"]) or "nothing"
 
 
+class Store(Protocol):
+    """Takes bytes that are too many to be held. Blocking."""
+
+    def write(self, data: bytes) -> None:
+        """Add bytes at the end."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Invocation:
     """One operation with its arguments.
@@ -101,29 +109,33 @@ class Invocation:
         operation: What to do.
         arguments: As its schema has them; checked again before anything is sent.
         files: For each parameter that names files, what to send.
+        store: Makes the place for a file that comes back and is large; without one all of it is held.
     """
 
     operation: Operation
     arguments: Mapping[str, Any]
     files: "Mapping[str, Sequence[Upload]]" = field(default_factory=dict[str, Any])
+    store: Callable[[], Store] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an operation answered; one of the three is filled, or none when the answer was empty.
+    """What an operation answered; one of the first four is filled, or none when the answer was empty.
 
     Attributes:
         result: The JSON value; for a stream the list of its events.
         text: Text that is not JSON, such as captions.
         data: The bytes of a file; when they came as events, `result` holds the last of these.
+        stored: Where the bytes of a large file went, in `data`'s place.
         media_type: What the gateway says they are.
-        cut: Why a stream ended before its end; empty when it did not.
+        cut: Why it ended before its end; empty when it did not.
         request_id: The gateway's name for the request.
     """
 
     result: Any = None
     text: str = ""
     data: bytes | None = None
+    stored: Store | None = None
     media_type: str = ""
     cut: str = ""
     request_id: str = ""

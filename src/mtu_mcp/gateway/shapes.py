@@ -11,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 QUOTE_LIMIT: Final = 300
+HEAVIEST: Final = 256 * 1024 * 1024
+"""Bytes that one JSON text may take when read; a list of three million numbers takes 170 MB."""
+_LIGHT: Final = 1024 * 1024
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
@@ -18,12 +21,21 @@ def loads(data: bytes | str) -> Any:
     """Parse JSON text.
 
     Raises:
-        ValueError: It is not JSON, or it is nested too deeply to be honest.
+        ValueError: It is not JSON, or it is nested too deeply or of too many pieces to be honest.
     """
+    if len(data) > _LIGHT and weight(data) > HEAVIEST:
+        raise ValueError("of too many pieces")
     try:
         return json.loads(data.decode("utf-8-sig", "replace") if isinstance(data, bytes) else data)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def weight(data: bytes | str) -> int:
+    """About how many bytes JSON text takes in memory once it is read: an empty list of two letters takes 64."""
+    if isinstance(data, bytes):
+        return len(data) + 64 * (data.count(b"[") + data.count(b"{")) + 32 * data.count(b",")
+    return len(data) + 64 * (data.count("[") + data.count("{")) + 32 * data.count(",")
 
 
 def mapping(value: object) -> Mapping[str, Any]:

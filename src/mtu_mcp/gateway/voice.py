@@ -20,6 +20,8 @@ ENDPOINT: Final = "audio/speech"
 _EXPECTED: Final = ("audio", "usage", "output", "data")
 _REPORT_EVERY: Final = 64 * 1024
 _LOOK: Final = 4096
+_MOST: Final = 64 * 1024 * 1024
+"""Bytes held of one recording: twenty minutes of uncompressed speech, where a request's text is spoken in five."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ async def _gather(body: "Body") -> tuple[bytes, str]:
     parts: list[bytes] = []
     size = told = 0
     try:
-        async with aclosing(body.packets()) as packets:
+        async with aclosing(body.packets(_MOST)) as packets:
             async for packet in packets:
                 parts.append(packet)
                 size += len(packet)

@@ -1,5 +1,6 @@
 """Downloads too large to be held in memory: a file of one call's own, gone with the last who may open it."""
 
+import os
 import shutil
 import tempfile
 import weakref
@@ -40,6 +41,19 @@ class Spool:
         try:
             with self.path.open("ab") as file:
                 file.write(data)
+        except OSError as error:
+            raise writing.storage_error(self.path.parent.parent, error) from error
+
+    def flush(self) -> int:
+        """Put all of it on the disk to stay, before it is given a name; return its bytes.
+
+        Raises:
+            StorageError: The disk is full.
+        """
+        try:
+            with self.path.open("r+b") as file:  # Windows flushes only what may be written
+                os.fsync(file.fileno())
+                return file.seek(0, os.SEEK_END)
         except OSError as error:
             raise writing.storage_error(self.path.parent.parent, error) from error
 
