@@ -168,6 +168,30 @@ async def test_what_no_endpoint_does_is_refused_before_it_costs(
     assert not spent(gateway)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"prompt": "a" * 1001}, "The prompt has 1,001 characters; dall-e-2 takes 1,000."),
+        ({"prompt": "a", "size": "1024x1536"}, "of size '1024x1536'; it knows 256x256, 512x512, 1024x1024."),
+        ({"prompt": "a", "quality": "high", "model": "dall-e-3"}, "of quality 'high'; it knows hd, standard."),
+        ({"prompt": "a", "n": 2, "model": "dall-e-3"}, "dall-e-3 makes 1 picture a call, not 2."),
+        ({"prompt": "a", "images": ["fox.png", "猫.png"]}, "dall-e-2 takes 1 picture to edit; there are 2."),
+        ({"prompt": "a", "images": ["large.bmp"]}, "large.bmp has 4.8 MB; dall-e-2 takes 4 MB."),
+        ({"prompt": "a", "images": ["fox.png"], "mask": "large.bmp"}, "large.bmp has 4.8 MB; dall-e-2 takes 4 MB."),
+        ({"images": ["wide.png"]}, "wide.png is 64x32; dall-e-2 takes square pictures."),
+    ],
+)
+async def test_what_the_model_is_known_not_to_take_is_refused_with_the_figure(
+    environ: Environ, gateway: Sandbox, folder: Path, arguments: dict[str, Any], words: str
+) -> None:
+    """OpenAI API reference: what each model takes; our promise: told before anything is uploaded."""
+    (folder / "wide.png").write_bytes(picture(64, 32))
+    (folder / "large.bmp").write_bytes(picture(1300, 1300, form="BMP"))
+    async with connect(MEMORY, environ) as client:
+        assert words in await refused(client, "generate_image", **{"model": "dall-e-2", **arguments})
+    assert not spent(gateway)
+
+
 async def test_a_size_the_model_does_not_have_is_refused_with_those_it_has(environ: Environ) -> None:
     """OpenAI API reference: sizes by model; the gateway's words are quoted."""
     async with connect(MEMORY, environ) as client:

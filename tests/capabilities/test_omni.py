@@ -147,6 +147,17 @@ async def test_a_file_beyond_the_models_limits_is_refused_with_the_figure(
     assert not spent(gateway)
 
 
+async def test_more_files_than_the_model_takes_as_text_are_refused(
+    environ: Environ, gateway: Sandbox, folder: Path
+) -> None:
+    """Model Studio, Qwen3.5-Omni: 2,048 pictures by URL, 250 as base64."""
+    async with connect(MEMORY, environ) as client:
+        for media, figure in ((["red.png"] * 251, "251 of the pictures are files"), (["red.png"] * 2049, "2,049")):
+            said = await refused(client, "understand", question="?", media=media, model="qwen3.5-omni-plus")
+            assert figure in said
+    assert not spent(gateway)
+
+
 @pytest.mark.parametrize(("tool", "asked"), [("understand", "question"), ("chat", "prompt")])
 async def test_what_a_model_says_aloud_is_kept_as_a_file(
     environ: Environ, gateway: Sandbox, tool: str, asked: str

@@ -141,6 +141,22 @@ async def test_a_film_is_sent_as_its_sound(short: Environ, gateway: Sandbox, tmp
     assert f"sent in {len(asked)} pieces" in said
 
 
+@needs_av
+@pytest.mark.parametrize(("name", "form", "film"), [("talk.aac", "adts", False), ("screen.mov", "mov", True)])
+async def test_a_recording_of_a_type_the_model_does_not_know_is_converted(
+    environ: Environ, gateway: Sandbox, tmp_path: Path, name: str, form: str, film: bool
+) -> None:
+    """OpenAI API reference: flac, mp3, mp4, mpeg, mpga, m4a, ogg, wav, webm."""
+    from media.test_cutting import encoded
+
+    (tmp_path / name).write_bytes(encoded(form, "aac", film=film))
+    async with connect(MEMORY, {**environ, "MTU_ALLOWED_DIRS": str(tmp_path)}) as client:
+        said = await answered(client, "transcribe", file=name, model="whisper-1")
+    [asked] = gateway.journal.find(WORDS)
+    assert asked.notes["kind"] == "mp3"
+    assert "pieces" not in said
+
+
 @pytest.mark.parametrize("fault", ["500", "503:0", "rate-limit:0"])
 async def test_a_piece_that_failed_at_no_cost_is_asked_for_again(fault: str, short: Environ, gateway: Sandbox) -> None:
     """Our promise: retry per piece, where nothing was billed."""

@@ -9,6 +9,7 @@ import pytest
 
 from capabilities.material import answered, bodies, call, picture, read_named, refused, sound, spent
 from connections import MEMORY, connect, text_of
+from media import samples
 from mtu_mcp.sandbox import Options, Sandbox
 
 ONE_GATEWAY = True
@@ -155,6 +156,7 @@ async def test_a_data_uri_and_the_gateways_own_address_are_taken(environ: Enviro
         ({"file": "会议.wav", "output": "json"}, "'text', 'srt', 'vtt' or 'segments'"),
         ({"file": "会议.wav", "options": {"response_format": "srt"}}, "options may not set response_format"),
         ({"file": "会议.wav", "options": {"a\r\nb": 1}}, "no field has"),
+        ({"file": "会议.wav", "hint": "tea", "speakers": True}, "gpt-4o-transcribe-diarize takes no hint."),
     ],
 )
 async def test_what_cannot_be_transcribed_is_refused_before_it_is_sent(
@@ -165,6 +167,26 @@ async def test_what_cannot_be_transcribed_is_refused_before_it_is_sent(
     async with connect(MEMORY, environ) as client:
         assert words in await refused(client, "transcribe", **arguments)
     assert not spent(gateway)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "sent"),
+    [
+        ("voice note.opus", samples.opus(), "voice-note.ogg"),
+        ("voice.webm", samples.matroska(b"webm", picture_track=False), "voice.webm"),
+        ("talk.wave", sound(2.0, "The tea is ready."), "talk.wav"),
+        ("talk.oga", samples.opus(), "talk.ogg"),
+    ],
+)
+async def test_a_recording_is_sent_under_a_name_the_model_knows(
+    environ: Environ, gateway: Sandbox, folder: Path, name: str, data: bytes, sent: str
+) -> None:
+    """OpenAI's API goes by the name: "Unsupported file format opus" for the very bytes it takes as .ogg."""
+    (folder / name).write_bytes(data)
+    async with connect(MEMORY, environ) as client:
+        await answered(client, "transcribe", file=name, model="whisper-1")
+    [asked] = bodies(gateway, "/audio/transcriptions")
+    assert sent in str(asked["file"])
 
 
 async def test_a_gateway_without_transcription_is_told_in_one_sentence(environ: Environ, folder: Path) -> None:

@@ -105,7 +105,6 @@ def test_omni_limits_are_those_of_the_family():
     assert (turbo.limits.frames_min, turbo.limits.frames_max) == (4, 80)
     assert (flash.limits.frames_min, flash.limits.frames_max) == (2, 128)
     assert turbo.limits.data_uri_bytes == 10_485_760
-    assert "mp3" in turbo.limits.audio_formats
     assert turbo.input_window == 30_720
 
 
@@ -115,6 +114,28 @@ def test_every_family_has_facts_of_the_right_kind():
         assert family["match"], family
         assert set(family["capabilities"]) <= set(CAPABILITIES), family
         assert all(name == name.casefold() for name in family["match"]), family
+
+
+def test_every_fact_is_asked_for_by_somebody():
+    """Our promise: a limit that is known is checked; one that nobody checks is not kept."""
+    room = files("mtu_mcp")
+    rooms = [room.joinpath(name) for name in ("capabilities", "money", "catalogue")]
+    code = "".join(
+        file.read_text(encoding="utf-8")
+        for folder in rooms
+        for file in folder.iterdir()
+        if file.name.endswith(".py") and file.name != "entries.py"
+    )
+    limits = [fact for part in ("limits", "rates") for given in RAW[part].values() for fact in given]
+    limits += [
+        fact
+        for family in RAW["families"]
+        for part in ("images", "audio", "embeddings")
+        for fact in family.get(part, ())
+    ]
+    assert [fact for fact in sorted({*limits}) if f".{fact}" not in code and f'"{fact}"' not in code] == []
+    traits = {trait for family in RAW["families"] for trait in family.get("traits", ())}
+    assert [trait for trait in sorted(traits) if f'"{trait}"' not in code] == []
 
 
 def test_every_figure_has_a_source():

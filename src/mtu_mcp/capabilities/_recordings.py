@@ -57,15 +57,21 @@ class Outcome:
     whole: bool
 
 
-async def too_long(media: Media, limits: AudioLimits | None, seconds: float) -> bool:
-    """Whether a recording has to be cut, or is better cut and can be."""
+async def must_cut(media: Media, name: str, limits: AudioLimits | None, seconds: float) -> bool:
+    """Whether a recording has to be cut, or is better cut and can be.
+
+    Pieces are files of speech that every model takes, so one of a type that the model is not known to take is cut too,
+    if only into one. Where it cannot be, it is sent as it is: a gateway may take more than the model's maker.
+    """
     from mtu_mcp.media.cutting import can_cut
     from mtu_mcp.media.decoding import find_av
 
     most = (limits and limits.file_bytes) or MOST_BYTES
     if (media.size or 0) > most or (limits and limits.seconds and seconds > limits.seconds):
         return True
-    return seconds > WHOLE_SECONDS and await anyio.to_thread.run_sync(lambda: can_cut(media, find_av()))
+    listed = limits.formats if limits else ()
+    better = seconds > WHOLE_SECONDS or (listed and name.rpartition(".")[2].lower() not in listed)
+    return bool(better) and await anyio.to_thread.run_sync(lambda: can_cut(media, find_av()))
 
 
 async def transcribe_pieces(

@@ -23,6 +23,7 @@ from mtu_mcp.capabilities._asks import ask_model, ask_roots, can_sample, folders
 from mtu_mcp.capabilities._endpoints import ask
 from mtu_mcp.capabilities._params import ModelName, Options, PictureName
 from mtu_mcp.capabilities._parts import image_part, text_part
+from mtu_mcp.capabilities._picture_limits import require_prompt, require_takes
 from mtu_mcp.capabilities._pictures import inside, keep_picture, picture_bytes, unlike, without_pictures
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._upstream import asking, choose, further_fields, limited_to, remark, upload_of
@@ -35,7 +36,6 @@ from mtu_mcp.gateway import (
     ImagesAnswer,
     ImageVariation,
     MadeImage,
-    Upload,
 )
 
 if TYPE_CHECKING:
@@ -100,13 +100,16 @@ async def generate_image(
     extra = {"n": n, **{name: value for name, value in named.items() if value}, **further_fields(options)}
     workspace = app.workspace(folders(roots))
     opened = await _open(app, workspace, images or [])
-    masks = [upload_of(picture) for picture in await _open(app, workspace, [mask] if mask else [])]
+    masks = await _open(app, workspace, [mask] if mask else [])
+    known = app.catalogue.entry(chosen.model)
+    await require_takes(known, extra, opened, masks)
     full = await _full_prompt(app, answer, prompt, refine_prompt, refined)
+    require_prompt(known, full)
     started = time.time()
-    if "markdown_images" in app.catalogue.entry(chosen.model).traits:
+    if "markdown_images" in known.traits:
         made = await _by_chat(app, answer, chosen.model, full, opened, masked=bool(masks), extra=extra)
     else:
-        made = await _make(app, chosen.model, full, [upload_of(picture) for picture in opened], masks, extra)
+        made = await _make(app, chosen.model, full, opened, masks, extra)
     about = {
         "prompt": prompt,
         "full_prompt": full if full != prompt else None,
@@ -178,15 +181,16 @@ async def _make(
     app: App,
     model: str,
     prompt: str | None,
-    pictures: list[Upload],
-    masks: list[Upload],
+    opened: list[Media],
+    masks: list[Media],
     extra: dict[str, Any],
 ) -> ImagesAnswer:
+    pictures = [upload_of(picture) for picture in opened]
     if prompt and not pictures:
         async with asking(app, "images/generations", model, "image"):
             return await app.gateway.generate_images(ImageRequest(model, prompt, options=extra))
     if prompt:
-        edit = ImageEdit(model, prompt, pictures, masks[0] if masks else None, options=extra)
+        edit = ImageEdit(model, prompt, pictures, upload_of(masks[0]) if masks else None, options=extra)
         async with asking(app, "images/edits", model, "image_edit"):
             return await app.gateway.edit_images(edit)
     try:

@@ -171,6 +171,8 @@ async def _parts(
     if found & {"audio", "video"} and len(opened) > 1:
         raise BadInput(f"One question can be about one {opened[0].kind.family}; there are {len(opened)}.")
     if limits is not None:
+        if not frames:
+            _require_count(opened, limits)
         for media in opened:
             await _check(media, limits)
     if not frames:
@@ -194,6 +196,18 @@ async def _part(media: Media, *, bare: bool) -> Part:
     sound = bare_audio_part if bare else audio_part
     make = {"audio": sound, "video": video_part}.get(media.kind.family, image_part)
     return await make(media)
+
+
+def _require_count(opened: Sequence[Media], limits: OmniLimits) -> None:
+    """Refuse more pictures than the model takes; of sounds and videos there is one."""
+    inline = sum(not media.url for media in opened)
+    if limits.images is not None and len(opened) > limits.images:
+        raise LimitExceeded(f"One question can be about {limits.images:,} pictures; there are {len(opened):,}.")
+    if limits.images_inline is not None and inline > limits.images_inline:
+        raise LimitExceeded(
+            f"{inline:,} of the pictures are files; the model takes {limits.images_inline:,} that are sent as text.",
+            advice="Ask about fewer at a time, or give public URLs.",
+        )
 
 
 async def _check(media: Media, limits: OmniLimits) -> None:

@@ -15,7 +15,7 @@ from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
 from mtu_mcp.capabilities._params import File, ModelName, Options
-from mtu_mcp.capabilities._recordings import MOST_BYTES, Outcome, too_long, transcribe_pieces
+from mtu_mcp.capabilities._recordings import MOST_BYTES, Outcome, must_cut, transcribe_pieces
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._upstream import asking, choose, further_fields, remark, upload_of
 from mtu_mcp.capabilities._views import LONGEST
@@ -23,6 +23,7 @@ from mtu_mcp.errors import BadInput
 from mtu_mcp.gateway import Segment, Transcript, TranscriptionRequest
 
 if TYPE_CHECKING:
+    from mtu_mcp.catalogue import AudioLimits
     from mtu_mcp.catalogue import Capability as Ability
     from mtu_mcp.media import Media, Workspace
 
@@ -65,15 +66,18 @@ async def transcribe(
     capability = _capability(output, to_english, speakers)
     media = await _open(app, app.workspace(folders(roots)), file)
     chosen = await choose(app, capability, model)
+    limits = app.catalogue.entry(chosen.model).audio
+    if hint and limits and not limits.prompt:
+        raise BadInput(f"{chosen.model} takes no hint.", advice="Leave it out, or name another model.")
     request = TranscriptionRequest(
         chosen.model,
-        upload_of(media),
+        replace(upload_of(media), name=_name(media, limits)),
         response_format=_response_format(app, chosen.model, output, speakers),
         options=extra,
     )
     endpoint = "audio/translations" if to_english else "audio/transcriptions"
     async with asking(app, endpoint, chosen.model, capability):
-        found = await _transcribed(app, media, request, endpoint)
+        found = await _transcribed(app, media, request, endpoint, limits)
     transcript = found.transcript
     answer = Answer(app)
     answer.note(remark(chosen), *found.notes)
@@ -82,14 +86,28 @@ async def transcribe(
     return answer.finish()
 
 
-async def _transcribed(app: App, media: Media, request: TranscriptionRequest, endpoint: str) -> Outcome:
+def _name(media: Media, limits: AudioLimits | None) -> str:
+    """A name the model's maker knows the type of: OpenAI's API refuses the very bytes as .opus that it takes as .ogg."""
+    listed = limits.formats if limits else ()
+    stem, _, extension = media.name.rpartition(".")
+    named = (
+        extension.lower(),
+        media.kind.extension,
+        media.kind.mime.rpartition("/")[2],
+    )  # audio/webm is .weba, or .webm
+    known = next((name for name in named if name in listed), extension)
+    return f"{stem}.{known}"
+
+
+async def _transcribed(
+    app: App, media: Media, request: TranscriptionRequest, endpoint: str, limits: AudioLimits | None
+) -> Outcome:
     """Ask in one call, or in several for a recording that is too long for one."""
     from mtu_mcp.media import measure
 
     seconds = (await measure(media)).seconds or 0.0
-    limits = app.catalogue.entry(request.model).audio
     ask = app.gateway.translate_audio if endpoint == "audio/translations" else app.gateway.transcribe
-    if await too_long(media, limits, seconds):
+    if await must_cut(media, request.file.name, limits, seconds):
         return await transcribe_pieces(app, media, request, ask, limits, endpoint)
     return Outcome(await ask(replace(request, seconds=seconds)), [], whole=True)
 

@@ -18,16 +18,10 @@ class OmniLimits:
         image_bytes: Size of one picture.
         image_side_above: Both sides must be longer than this, in pixels.
         image_ratio: The longer side is at most this many times the shorter.
-        audios: Most sounds.
-        audios_inline: Most sounds as base64.
         audio_bytes: Size of one sound.
         audio_seconds: Length of one sound.
-        audio_formats: File types of sound that are taken; empty where no list is known.
-        videos: Most video files.
-        videos_inline: Most video files as base64.
         video_bytes: Size of one video file.
         video_seconds: Length of one video file.
-        video_formats: File types of video that are taken; empty where no list is known.
         frames_min: Fewest pictures in a list of frames.
         frames_max: Most pictures in a list of frames.
         data_uri_bytes: Length of one base64 string must stay under this.
@@ -45,12 +39,6 @@ class OmniLimits:
     images_inline: int | None = None
     image_side_above: int | None = None
     image_ratio: int | None = None
-    audios: int | None = None
-    audios_inline: int | None = None
-    videos: int | None = None
-    videos_inline: int | None = None
-    audio_formats: tuple[str, ...] = ()
-    video_formats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +50,6 @@ class ImageLimits:
         count: Most pictures a call.
         sizes: Values of `size`; empty where any is taken or none is known.
         qualities: Values of `quality`.
-        formats: Values of `output_format`.
         references: Most pictures to edit from.
         reference_bytes: Size of one of them.
         mask_bytes: Size of a mask.
@@ -73,7 +60,6 @@ class ImageLimits:
     count: int | None = None
     sizes: tuple[str, ...] = ()
     qualities: tuple[str, ...] = ()
-    formats: tuple[str, ...] = ()
     references: int | None = None
     reference_bytes: int | None = None
     mask_bytes: int | None = None
@@ -86,7 +72,7 @@ class AudioLimits:
 
     Attributes:
         file_bytes: Size of a recording.
-        formats: File types that are taken.
+        formats: File types that are taken, told by the file's name.
         answers: Values of `response_format`.
         prompt: Whether it takes a prompt.
         seconds: Length of a recording.
@@ -125,13 +111,11 @@ class Entry:
         family: Its family; empty for a model nothing is known of.
         vendor: Who makes it.
         capabilities: What it can do; empty when not known. `chat` means plain chat completions.
-        traits: What a request must heed. `stream_only`; `one_modality` (one kind of media a message);
-            `text_output_only`; `single_message`; `cumulative_stream`; `thinks_when_asked`, `thinks_by_default`,
-            `always_thinks`; `no_sampling` (temperature and the like are refused or ignored);
-            `max_completion_tokens` (instead of max_tokens); `chat_search` (web_search_options in chat) and
-            `responses_search` (the web_search tool of the Responses API); `responses_only`; `base64_only` (takes no
-            response_format); `any_size`; `markdown_images`; `edits_by_generation`; `stream_advised`; `no_prompt`;
-            `takes_instructions`; `no_pictures` (a moderation model that judges text alone).
+        traits: What a request must heed. `thinks_when_asked`, `thinks_by_default`, `always_thinks`; `no_sampling`
+            (temperature and the like are refused or ignored); `max_completion_tokens` (instead of max_tokens);
+            `chat_search` (web_search_options in chat) and `responses_search` (the web_search tool of the Responses
+            API); `responses_only`; `markdown_images` (pictures inside the text of a chat); `no_pictures` (a moderation
+            model that judges text alone).
         context: Tokens of input and output together.
         max_input: Tokens of input.
         max_output: Tokens of output.

@@ -139,6 +139,9 @@ async def _hear(request: Request, sent: object) -> Transcript:
     size = len(sent.data)
     if size > MAX_BYTES:
         raise Refusal(413, f"Maximum content size limit ({MAX_BYTES}) exceeded ({size} bytes read)", param="file")
+    extension = sent.name.rpartition(".")[2].lower()
+    if extension not in _EXTENSIONS.split(", "):  # before the bytes are looked at: Ogg named .opus is refused
+        raise Invalid(f"Unsupported file format {extension}", param="file", code="unsupported_value")
     if sniff_sound(sent.data) not in _KINDS:
         raise Invalid(f"Invalid file format. Supported formats: {_EXTENSIONS}.", param="file", code="invalid_value")
     sound = await anyio.to_thread.run_sync(describe_sound, sent.data)
