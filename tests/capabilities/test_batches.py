@@ -98,7 +98,7 @@ async def test_the_receipt_halves_a_known_price(listed: Environ, gateway: Sandbo
     made = gateway.desk.files.add(jsonl(row).encode(), "out.jsonl", "batch_output").id
     async with connect(MEMORY, listed) as client:
         job = await handed_in(client, prompts=["x"], model="qwen-omni-turbo")
-        [batch] = gateway.desk.batches.values()
+        [batch] = gateway.desk.drawer("batches").values()
         batch.status, batch.output_file_id = "completed", made
         said = await answered(client, "get_job", job=job)
     assert f"about CNY {half.cny:.4f} (batch, half the list price)" in said
@@ -299,7 +299,7 @@ async def test_an_answer_lost_while_handing_in_is_found_out(listed: Environ, gat
         said = await refused(client, "run_batch", prompts=PROMPTS, model="gpt-4o-mini")
         gateway.desk.faults.clear()
         found = re.search(r"get_job\(job='(job-\w+)'\)", said)
-        made = bool(gateway.desk.batches)
+        made = bool(gateway.desk.drawer("batches"))
         if fault == "html":  # a web page is no gateway
             return
         assert found, said
@@ -312,13 +312,13 @@ async def test_results_that_are_missing_are_said_to_be(listed: Environ, gateway:
     """Our promise: a lying gateway is not believed."""
     async with connect(MEMORY, listed) as client:
         jobs = [await handed_in(client, prompts=["What is 1+1?"], model="gpt-4o-mini") for _ in range(4)]
-        gone, none, short, ghost = gateway.desk.batches.values()
+        gone, none, short, ghost = gateway.desk.drawer("batches").values()
         for batch in (gone, none, short):
             batch.status = "completed"
         gone.output_file_id = "file-gone"
         short.output_file_id = gateway.desk.files.add(b'{"custom_id":"1"}\nrubbish\n', "o.jsonl", "batch_output").id
         short.lines = [request(n) for n in range(5)]
-        del gateway.desk.batches[ghost.id]
+        del gateway.desk.drawer("batches")[ghost.id]
         told = [await answered(client, "get_job", job=job) for job in jobs]
     assert "is failed" in told[0]
     assert "file-gone cannot be fetched" in told[0]
@@ -387,7 +387,7 @@ async def test_dashscope_takes_batches_by_its_own_rules(other_gateway: Any) -> N
     async with connect(MEMORY, environ) as client:
         job = await handed_in(client, prompts=PROMPTS, model="qwen-plus", completion_window="14d")
         assert f"{job} is done" in await answered(client, "get_job", job=job, wait=30)
-    [batch] = sandbox.desk.batches.values()
+    [batch] = sandbox.desk.drawer("batches").values()
     assert batch.metadata["ds_description"] == job
     assert len(batch.metadata["ds_name"]) <= 100
 
@@ -416,7 +416,7 @@ async def test_every_fault_while_asking_leaves_the_job_to_be_asked_again(
     """Our promise: a gateway's bad moment loses no result."""
     async with connect(MEMORY, listed) as client:
         job = await handed_in(client, prompts=PROMPTS, model="gpt-4o-mini")
-        batch = next(iter(gateway.desk.batches))
+        batch = next(iter(gateway.desk.drawer("batches")))
         gateway.arm(fault, f"/batches/{batch}")
         gateway.arm(fault, "/content")
         for _ in range(7):

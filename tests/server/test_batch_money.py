@@ -62,7 +62,7 @@ def sent(sandbox: Sandbox) -> list[str]:
 
 def counted(sandbox: Sandbox) -> int:
     """Tokens out of every answer of the only batch, as the gateway has them."""
-    [batch] = sandbox.desk.batches.values()
+    [batch] = sandbox.desk.drawer("batches").values()
     return sum(row["response"]["body"]["usage"]["completion_tokens"] for row in batch.good)
 
 
@@ -182,7 +182,7 @@ def test_a_server_killed_while_it_hands_in_is_found_out(priced: Environ, gateway
     connection.close()
     job = rows(priced, "job")[0][0]
     assert run(priced, "call", "get_job", f"job={job}").returncode == 0
-    made = bool(gateway.desk.batches)
+    made = bool(gateway.desk.drawer("batches"))
     if made:
         step(gateway, 4)
         run(priced, "call", "get_job", f"job={job}")
@@ -194,7 +194,7 @@ async def test_a_stopped_batch_costs_what_ran(priced: Environ, gateway: Sandbox)
     async with connect(MEMORY, priced) as client:
         job = await handed_in(client)
         step(gateway, 1)
-        [batch] = gateway.desk.batches.values()
+        [batch] = gateway.desk.drawer("batches").values()
         step(gateway, 1)
         batch.good, batch.status = batch.good[:1], "in_progress"
         await answered(client, "get_job", job=job, cancel=True)
@@ -209,7 +209,7 @@ async def test_an_expired_batch_costs_what_ran(priced: Environ, gateway: Sandbox
     async with connect(MEMORY, priced) as client:
         job = await handed_in(client)
         step(gateway, 2)
-        [batch] = gateway.desk.batches.values()
+        [batch] = gateway.desk.drawer("batches").values()
         batch.good, batch.expires = batch.good[:2], 0
         step(gateway, 1)
         assert f"{job} is failed" in await answered(client, "get_job", job=job)
@@ -242,7 +242,7 @@ async def test_a_batch_the_gateway_forgot_is_lost_at_what_it_held(priced: Enviro
     """Our promise: lost only when the gateway no longer knows it."""
     async with connect(MEMORY, priced) as client:
         job = await handed_in(client)
-        gateway.desk.batches.clear()
+        gateway.desk.drawer("batches").clear()
         assert f"{job} is lost" in await answered(client, "get_job", job=job)
     assert rows(priced, "state", "cny", "reserved") == [("lost", 30, 0)]
 
@@ -252,7 +252,7 @@ async def test_lines_that_nobody_counted_cost_their_part(priced: Environ, gatewa
     async with connect(MEMORY, priced) as client:
         job = await handed_in(client)
         step(gateway, 2)
-        [batch] = gateway.desk.batches.values()
+        [batch] = gateway.desk.drawer("batches").values()
         for row in batch.good:
             row["response"]["body"].pop("usage")
         step(gateway, 2)

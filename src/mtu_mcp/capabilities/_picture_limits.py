@@ -64,7 +64,7 @@ def _require_listed(model: str, limits: ImageLimits, parameters: Mapping[str, An
         asked = parameters.get(name)
         if asked is not None and listed and asked not in listed:
             raise LimitExceeded(
-                f"{model} makes no pictures of {name} {asked!r}; it knows {', '.join(listed)}.",
+                f"{model} makes no pictures of {name} {str(asked)[:60]!r}; it knows {', '.join(listed)}.",
                 advice=f"Leave {name} out, or name another model.",
             )
 
