@@ -15,8 +15,8 @@ import anyio.to_thread
 
 from mtu_mcp.amounts import counted
 from mtu_mcp.capabilities._charges import NOTHING, ending_of
-from mtu_mcp.capabilities._deposits import offered
 from mtu_mcp.capabilities._results import Summary, receipt, summed_up, table
+from mtu_mcp.capabilities._upstream import offered
 from mtu_mcp.errors import BadAnswer, BadInput, MtuError, NotOffered, Rejected
 from mtu_mcp.gateway import Batch
 from mtu_mcp.money import Ending

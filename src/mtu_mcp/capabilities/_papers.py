@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import anyio
 import anyio.to_thread
 
-from mtu_mcp.capabilities._deposits import offered
-from mtu_mcp.capabilities._upstream import upload_of
+from mtu_mcp.capabilities._upstream import offered, upload_of
 from mtu_mcp.errors import BadInput, LimitExceeded, NotOffered, Overloaded, Rejected
 from mtu_mcp.gateway import FileEntry, current_scope
 

@@ -1,4 +1,4 @@
-"""Text out of a file the model names."""
+"""Text that a tool takes as it is or out of a file."""
 
 from __future__ import annotations
 
@@ -17,22 +17,29 @@ MOST_BYTES: Final = 4 * 1024 * 1024
 """Bytes of a text file; a thick novel has one million."""
 
 
-async def read_text(app: App, roots: Sequence[Path], reference: str) -> tuple[str, str]:
-    """Return a text file's name and its text.
+async def text_or_file(app: App, roots: Sequence[Path], text: str | None, file: str | None) -> tuple[str, str]:
+    """Return the name of a text file and its text; of a text that came without a file, no name.
 
     Args:
         app: The running server.
         roots: The host's folders.
-        reference: A path, URL, data URI or mtu://media/ link.
+        text: The text itself.
+        file: Or a path, URL, data URI or mtu://media/ link of it.
 
     Raises:
-        BadInput: It is no text, or empty.
-        LimitExceeded: It is longer than `MOST_BYTES`.
+        BadInput: There are both or neither, or the file is no text, or empty.
+        LimitExceeded: The file is longer than `MOST_BYTES`.
     """
+    if (text is None) == (file is None):
+        raise BadInput("Give either text or file.")
+    return await _read(app, roots, file) if file is not None else ("", text or "")
+
+
+async def _read(app: App, roots: Sequence[Path], file: str) -> tuple[str, str]:
     from mtu_mcp.media import open_reference
 
     media = await open_reference(
-        reference,
+        file,
         workspace=app.workspace(roots),
         library=app.library,
         families=("document", "unknown"),

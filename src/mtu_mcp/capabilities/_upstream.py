@@ -62,17 +62,31 @@ def limited_to(app: App, model: str, tokens: int) -> dict[str, int]:
 
 
 @asynccontextmanager
+async def offered(app: App, endpoint: str) -> AsyncGenerator[None]:
+    """Wrap calls of an endpoint: one the gateway lacks is remembered until it answers after all.
+
+    Raises:
+        NotOffered: As the gateway said it.
+    """
+    try:
+        yield
+        app.missing.pop(endpoint, None)
+    except NotOffered as error:
+        app.missing[endpoint] = error.message
+        raise
+
+
+@asynccontextmanager
 async def asking(app: App, endpoint: str, model: str, capability: Capability) -> AsyncGenerator[None]:
-    """Wrap a call: a wrong model name is answered with the nearest names, a missing endpoint is remembered until it
-    answers after all.
+    """Wrap a call of a model, as `offered` does, and answer a wrong model's name with the nearest.
 
     Raises:
         UnknownModel: With the nearest names this gateway has for the capability.
         NotOffered: As the gateway said it.
     """
     try:
-        yield
-        app.missing.pop(endpoint, None)
+        async with offered(app, endpoint):
+            yield
     except UnknownModel as error:
         names = await _nearest(app, model, capability)
         others = [name for name in names if name != model]
@@ -86,9 +100,6 @@ async def asking(app: App, endpoint: str, model: str, capability: Capability) ->
         raise UnknownModel(
             error.message, advice=advice, status=error.status, code=error.code, request_id=error.request_id
         ) from error
-    except NotOffered as error:
-        app.missing[endpoint] = error.message
-        raise
 
 
 async def _nearest(app: App, model: str, capability: Capability) -> tuple[str, ...]:

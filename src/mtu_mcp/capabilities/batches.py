@@ -23,12 +23,11 @@ from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities import _batching
 from mtu_mcp.capabilities._answers import Answer, told_sum
 from mtu_mcp.capabilities._asks import ask_roots, folders
-from mtu_mcp.capabilities._deposits import offered
 from mtu_mcp.capabilities._jobs import JobKind, register
 from mtu_mcp.capabilities._lines import MOST_BYTES, MOST_LINES, Lines, checked, require_limits, written
 from mtu_mcp.capabilities._params import DocumentName, ModelName, Options
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
-from mtu_mcp.capabilities._upstream import asking, choose, further_fields, remark
+from mtu_mcp.capabilities._upstream import asking, choose, further_fields, offered, remark
 from mtu_mcp.errors import BadAnswer, BadInput, MtuError, NotOffered, Unreachable, UpstreamFailure
 from mtu_mcp.gateway import BatchRequest, Upload
 

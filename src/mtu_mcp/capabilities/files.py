@@ -20,10 +20,9 @@ from pydantic import Field
 from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
-from mtu_mcp.capabilities._deposits import offered, stored_text
 from mtu_mcp.capabilities._params import File
 from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec, ToolSpec
-from mtu_mcp.capabilities._upstream import upload_of
+from mtu_mcp.capabilities._upstream import offered, upload_of
 from mtu_mcp.errors import BadInput, MtuError, NotFound, Rejected
 from mtu_mcp.gateway import FileEntry
 
@@ -128,11 +127,19 @@ async def _read(app: App, answer: Answer, file_id: str) -> None:
         except Rejected as error:
             answer.note(f"Its content cannot be read back. {error.message}")
             return
-    text = await anyio.to_thread.run_sync(stored_text, app, saved, answer.longest)
+    text = await anyio.to_thread.run_sync(_stored_text, app, saved, answer.longest)
     answer.say(text)
     whole = "" if text and saved.size <= len(text.encode()) else "; the whole is there"
     answer.note(f"Saved {saved.path} ({saved.size:,} bytes){whole}")
     answer.link(saved)
+
+
+def _stored_text(app: App, saved: Saved, longest: int) -> str:
+    """The first `longest` characters of a saved file; empty when it is not text. Blocking."""
+    if not saved.kind.mime.startswith("text/") and saved.kind.extension not in ("json", "jsonl"):
+        return ""
+    with app.library.open(saved.name) as stream:
+        return stream.read(longest * 4).decode("utf-8-sig", "replace")[:longest]
 
 
 async def _fetch(app: App, entry: FileEntry) -> Saved:

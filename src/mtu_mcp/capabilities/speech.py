@@ -21,7 +21,7 @@ from mtu_mcp.capabilities._asks import ask_roots, folders
 from mtu_mcp.capabilities._params import DocumentName, ModelName, Options
 from mtu_mcp.capabilities._series import in_pieces, split_text
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
-from mtu_mcp.capabilities._texts import read_text
+from mtu_mcp.capabilities._texts import text_or_file
 from mtu_mcp.capabilities._upstream import asking, choose, further_fields, remark
 from mtu_mcp.capabilities._views import share_of_cost
 from mtu_mcp.catalogue.tokens import estimate_text_tokens
@@ -64,9 +64,7 @@ async def speak(
     roots: Annotated[ListRootsResult | None, Resolve(_roots)],
 ) -> CallToolResult:
     """Turn text into speech, saved as a file."""
-    if (text is None) == (file is None):
-        raise BadInput("Give either text or file.")
-    title, said = await read_text(app, folders(roots), file) if file is not None else ("", text or "")
+    title, said = await text_or_file(app, folders(roots), text, file)
     extra = {"speed": speed, **further_fields(options, "voice", "response_format", "speed", "instructions")}
     chosen = await choose(app, "speech", model)
     answer = Answer(app)

@@ -23,7 +23,7 @@ from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
 from mtu_mcp.capabilities._params import DocumentName, ModelName, Options
 from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec, ToolSpec
-from mtu_mcp.capabilities._texts import read_text
+from mtu_mcp.capabilities._texts import text_or_file
 from mtu_mcp.capabilities._upstream import choose, further_fields, remark
 from mtu_mcp.errors import BadInput, MtuError
 
@@ -76,14 +76,12 @@ async def translate_text(
     """Translate text, or a Markdown or subtitle file with its structure intact, into a new file."""
     from mtu_mcp.capabilities._translating import Order, Translator
 
-    if (text is None) == (file is None):
-        raise BadInput("Give either text or file.")
     order = Order(_language("target", target), _source(source), terms or {}, memory or {}, _domain(domain))
     if order.source == order.target:
         raise BadInput(f"source and target are both {order.target.name}.")
     _require_pairs(terms=order.terms, memory=order.memory)
     extra = further_fields(options, "translation_options")
-    name, said = await read_text(app, folders(roots), file) if file is not None else ("", text or "")
+    name, said = await text_or_file(app, folders(roots), text, file)
     if not any(letter.isalpha() for letter in said):
         raise BadInput("There is nothing to translate: the text holds no letter.")
     chosen = await choose(app, "translate", model)
