@@ -31,6 +31,8 @@ ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES25
 """Signatures by a private key alone; with HS256 the public key would be the secret."""
 LEEWAY: Final = 30.0
 """Seconds by which two clocks may differ."""
+LATEST: Final = 1e11
+"""Unix seconds; what expires later does not expire."""
 LONGEST_TOKEN: Final = 16_384
 LONGEST_SUBJECT: Final = 255
 _TYPES: Final = ("", "jwt", "at+jwt", "application/at+jwt")
@@ -115,8 +117,9 @@ class Verifier:
         if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
             return None
         owner = f"{self._issuer} {subject}"
+        ends = int(min(float(claims["exp"]), LATEST))
         # The token itself is kept nowhere, so that it cannot get out.
-        return AccessToken(token="", client_id=owner, subject=owner, scopes=[])
+        return AccessToken(token="", client_id=owner, subject=owner, scopes=[], expires_at=ends)
 
 
 def verifier_of(settings: Settings) -> Verifier | None:

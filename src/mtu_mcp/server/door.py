@@ -11,9 +11,12 @@ import base64
 import json
 import math
 import re
+import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+import anyio
 from mcp.server.auth.middleware.auth_context import auth_context_var
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
@@ -24,18 +27,20 @@ from starlette.responses import JSONResponse
 
 from mtu_mcp.errors import MtuError
 from mtu_mcp.media.tickets import PATH as UPLOADS
-from mtu_mcp.server.auth import verifier_of
-from mtu_mcp.server.limits import SESSION, bind_gate, gates_of
+from mtu_mcp.server.auth import LEEWAY, verifier_of
+from mtu_mcp.server.limits import MOST_SESSIONS, SESSION, bind_gate, gates_of
 from mtu_mcp.server.site import ICON, is_site
 from mtu_mcp.settings import Settings, variable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mcp.server.auth.provider import AccessToken
     from mcp.server.transport_security import TransportSecuritySettings
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from mtu_mcp.server.auth import Verifier
-    from mtu_mcp.server.limits import Gates
+    from mtu_mcp.server.limits import Gate, Gates
 
 METADATA: Final = "/.well-known/oauth-protected-resource"
 RETRY_SECONDS: Final = 30
@@ -52,6 +57,8 @@ class Door:
         guard: Which Host headers are answered.
         verifier: Tells callers by their tokens; None lets everybody in.
         gates: Bounds what each may ask; None bounds nothing.
+        sessions: Tells how many sessions a caller has.
+        now: Unix seconds.
     """
 
     def __init__(
@@ -61,8 +68,13 @@ class Door:
         guard: TransportSecuritySettings,
         verifier: Verifier | None,
         gates: Gates | None,
+        *,
+        sessions: Callable[[str], int] = lambda _: 0,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._app = app
+        self._sessions = sessions
+        self._now = now
         self._issuer = settings.jwt_issuer
         self._audience = settings.jwt_audience
         self._most_bytes = settings.request_bytes
@@ -102,20 +114,35 @@ class Door:
         # Sessions are bound to the user in the scope; handlers ask the context variable.
         known = {**scope, "user": user, "auth": AuthCredentials(found.scopes)}
         bound = auth_context_var.set(user)
+        left = found.expires_at + LEEWAY - self._now() if found.expires_at and _listens(scope) else math.inf
         try:
-            await self._enter(known, receive, send, found.client_id)
+            with anyio.move_on_after(left) as limit:
+                await self._enter(known, receive, send, found.client_id)
         finally:
             auth_context_var.reset(bound)
+        if limit.cancelled_caught:  # who only listens would hear on, long after the token is good for nothing else
+            await send({"type": "http.response.body", "body": b""})
 
     async def _enter(self, scope: Scope, receive: Receive, send: Send, owner: str) -> None:
         gate = self._gates.of(owner) if self._gates else None
-        wait = gate.request(_weight(scope)) if gate else 0.0
+        text, wait = self._too_much(gate, scope, owner) if gate else ("", 0.0)
         if wait:
-            text = f"Too many requests within a minute; try again in {math.ceil(wait)} s."
             await _refusal(429, "too_many_requests", text, {"Retry-After": str(math.ceil(wait))})(scope, receive, send)
             return
         bind_gate(gate)
-        await self._app(_without_token(scope), receive, _Worded(scope, send, self._most_bytes))
+        with gate.opened() if gate else nullcontext():
+            await self._app(_without_token(scope), receive, _Worded(scope, send, self._most_bytes))
+
+    def _too_much(self, gate: Gate, scope: Scope, owner: str) -> tuple[str, float]:
+        """Why a request is more than its caller may ask, and the seconds to wait; 0 if it is not."""
+        weight = _weight(scope)
+        if wait := gate.request(weight):
+            return f"Too many requests within a minute; try again in {math.ceil(wait)} s.", wait
+        if gate.full:
+            return "Too many requests of yours are open, listeners among them; end some.", RETRY_SECONDS
+        if weight == SESSION and scope["method"] == "POST" and self._sessions(owner) >= MOST_SESSIONS:
+            return f"You have {MOST_SESSIONS:,} sessions open; end some with DELETE.", RETRY_SECONDS
+        return "", 0.0
 
     def _unknown(self, scope: Scope, *, given: bool) -> JSONResponse:
         """401 with what RFC 6750, section 3, and RFC 9728, section 5.1, have in the header."""
@@ -203,6 +230,11 @@ def _weight(scope: Scope) -> int:
     older = headers.get(MCP_PROTOCOL_VERSION_HEADER, "") in ("", *HANDSHAKE_PROTOCOL_VERSIONS)
     opens = path.endswith("/mcp") and scope["method"] == "POST" and older and "mcp-session-id" not in headers
     return SESSION if opens or path.endswith("/sse") else 1
+
+
+def _listens(scope: Scope) -> bool:
+    """Whether a request is answered for as long as its client stays."""
+    return scope["method"] == "GET" or Headers(scope=scope).get("mcp-method") == "subscriptions/listen"
 
 
 def _metadata_address(resource: str) -> str:

@@ -98,11 +98,22 @@ def _behind_a_door(
     from mtu_mcp.server.uploads import Listening, tickets_for, upload_routes
 
     settings = server.app.settings
-    around = [Middleware(Deliveries), Middleware(Door, settings, guard, *parts_of(settings))]
+    door = Middleware(Door, settings, guard, *parts_of(settings), sessions=sessions_of(server))
+    around = [Middleware(Deliveries), door]
     if (tickets := tickets_for(server.app, host)) is not None:
         routes = [*routes, *upload_routes(server.app, tickets, guard)]
         around = [Middleware(Listening, tickets), *around]
     return Starlette(routes=routes, lifespan=lifespan, middleware=around)
+
+
+def sessions_of(server: MtuServer) -> Callable[[str], int]:
+    """Tell how many sessions of the handshake era a caller has."""
+
+    def count(owner: str) -> int:
+        opened = server.session_manager._session_owners  # pyright: ignore[reportPrivateUsage] - told nowhere else
+        return sum(one["client_id"] == owner for one in opened.values())
+
+    return count
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -162,7 +173,15 @@ def _server(app: Answers) -> uvicorn.Server:
         def capture_signals(self) -> Generator[None]:
             yield
 
+    from mtu_mcp.server.sockets import QUEUE, Room, connections, most_connections
+
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, timeout_graceful_shutdown=SHUTDOWN_SECONDS, ws="none"
+        app,
+        http=connections(Room(most_connections())),
+        backlog=QUEUE,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        ws="none",
     )
     return Server(config)

@@ -1,7 +1,7 @@
 """How much one caller may ask of a server that several share, so that no caller can keep the others waiting.
 
-Three figures for each: tool calls running, tool calls begun within a minute, and HTTP requests of any kind within a
-minute, which are cheap but not free. A call counts as running until its work has ended, also when its answer (a job's
+Figures for each: tool calls running, tool calls begun within a minute, and HTTP requests of any kind open and begun
+within a minute, which are cheap but not free. A call counts as running until its work has ended, also when its answer (a job's
 id) has already left: whoever does such work holds on to the call with `holding`.
 
 On stdio, and on loopback where no token is asked for, there is one person, who may ask as much as the machine bears.
@@ -26,9 +26,12 @@ if TYPE_CHECKING:
 
 MINUTE: Final = 60.0
 REQUESTS_A_CALL: Final = 10
-"""Requests of any kind for each tool call allowed: lists, resources, completions and their like."""
+"""Requests of any kind for each tool call allowed: lists, resources, completions and their like within a minute, and at
+once, listeners among them. Each that is open holds a connection, of which the process has only so many for everybody."""
 SESSION: Final = 10
 """A request that opens a session counts as that many: a session is kept for half an hour, and there is room for 10,000."""
+MOST_SESSIONS: Final = 1000
+"""Sessions of one caller, who could keep them from ending; a tenth of the room."""
 _TIDIED: Final = 1000
 
 
@@ -85,11 +88,26 @@ class Gate:
         self._calls = Window(figures.a_minute, clock)
         self._requests = Window(figures.a_minute * REQUESTS_A_CALL, clock)
         self.running = 0
+        self._open = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether as many HTTP requests are open as may be."""
+        return self._open >= self._figures.at_once * REQUESTS_A_CALL
+
+    @contextmanager
+    def opened(self) -> Generator[None]:
+        """Count an HTTP request as open until the block ends."""
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
 
     @property
     def idle(self) -> bool:
         """Whether forgetting this gate lets its caller do nothing more than keeping it."""
-        return not self.running and self._calls.idle and self._requests.idle
+        return not self.running and not self._open and self._calls.idle and self._requests.idle
 
     def request(self, amount: int = 1) -> float:
         """Count an HTTP request; 0 if it may go on, else the seconds to wait."""
