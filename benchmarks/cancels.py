@@ -9,16 +9,12 @@ stream. The embedded gateway tells when its client is gone.
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import anyio
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from ground import own_gateway
 
 from connections import CELLS, Cell, connect
-from mtu_mcp.sandbox import Sandbox
 
 PATH = "/chat/completions"
 
@@ -26,13 +22,7 @@ PATH = "/chat/completions"
 async def measured(cell: Cell, cancels: int) -> list[float]:
     """Return the seconds of each cancel."""
     seconds: list[float] = []
-    with tempfile.TemporaryDirectory() as folder, Sandbox() as gateway:
-        environ = {
-            "MTU_BASE_URL": gateway.base_url,
-            "MTU_API_KEY": "sk-benchmark-0123456789",
-            "MTU_OUTPUT_DIR": f"{folder}/made",
-            "MTU_DATABASE_URL": f"{folder}/mtu.db",
-        }
+    with own_gateway() as (gateway, environ):
         async with connect(cell, environ) as client:
             for number in range(cancels):
                 gateway.journal.clear()

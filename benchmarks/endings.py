@@ -5,15 +5,11 @@ python benchmarks/endings.py [rounds]
 
 import statistics
 import sys
-import tempfile
-from pathlib import Path
 
 import anyio
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from ground import own_gateway
 
 from endings import WAYS, end
-from mtu_mcp.sandbox import Sandbox
 
 
 async def main() -> None:
@@ -23,13 +19,7 @@ async def main() -> None:
         seconds: list[float] = []
         states: dict[str, int] = {}
         for _ in range(rounds):
-            with tempfile.TemporaryDirectory() as folder, Sandbox() as gateway:
-                environ = {
-                    "MTU_BASE_URL": gateway.base_url,
-                    "MTU_API_KEY": "sk-benchmark-0123456789",
-                    "MTU_OUTPUT_DIR": f"{folder}/made",
-                    "MTU_DATABASE_URL": f"{folder}/mtu.db",
-                }
+            with own_gateway() as (gateway, environ):
                 found = await end(transport, way, environ, gateway)
             seconds.append(found.seconds)
             for state, count in found.ledger.items():

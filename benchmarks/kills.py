@@ -4,12 +4,10 @@ python benchmarks/kills.py [rounds] [first seed]
 """
 
 import sys
-import tempfile
 from pathlib import Path
 
 import anyio
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from ground import own_files
 
 from crashes import Left, kill
 
@@ -21,13 +19,9 @@ async def main() -> None:
     sums: list[Left] = []
     for seed in range(first, first + rounds):
         transport = ("stdio", "http")[seed % 2]
-        with tempfile.TemporaryDirectory() as folder:
-            environ = {
-                "MTU_API_KEY": "sk-benchmark-0123456789",
-                "MTU_OUTPUT_DIR": f"{folder}/made",
-                "MTU_DATABASE_URL": f"{folder}/mtu.db",
-            }
-            sums.append(await kill(seed, environ, Path(folder), transport))
+        with own_files() as environ:
+            folder = Path(environ["MTU_DATABASE_URL"]).parent
+            sums.append(await kill(seed, environ, folder, transport))
             print(f"seed {seed}, {transport}: {sums[-1]}", flush=True)
     answered, lost = sum(one.answered for one in sums), sum(one.running for one in sums)
     print(

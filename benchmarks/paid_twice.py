@@ -6,15 +6,11 @@ The embedded gateway's journal is the judge: an answer it gave to the end twice 
 """
 
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import anyio
+from ground import own_gateway
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
-from mtu_mcp.sandbox import Sandbox
 from storms import Storm
 
 
@@ -22,13 +18,7 @@ async def main() -> None:
     """Print the figures of each storm."""
     calls, *seeds = [int(one) for one in sys.argv[1:]] or [300]
     for seed in seeds or [1, 2, 3]:
-        with tempfile.TemporaryDirectory() as folder, Sandbox() as gateway:
-            environ = {
-                "MTU_BASE_URL": gateway.base_url,
-                "MTU_API_KEY": "sk-benchmark-0123456789",
-                "MTU_OUTPUT_DIR": f"{folder}/made",
-                "MTU_DATABASE_URL": f"{folder}/mtu.db",
-            }
+        with own_gateway() as (gateway, environ):
             began = time.monotonic()
             figures = await Storm(seed, gateway).blow(environ, calls)
             print(f"seed {seed}: {figures} ({time.monotonic() - began:.0f} s)")
