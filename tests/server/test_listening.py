@@ -9,7 +9,7 @@ import httpx
 import pytest
 from mcp.server.auth.provider import AccessToken
 
-from callers import ANN, BOB, TEAM, issuing, shake_hands
+from callers import ANN, BOB, TEAM, issuing, serving, shake_hands
 from mtu_mcp.app import open_app
 from mtu_mcp.server.assembly import build_server
 from mtu_mcp.server.auth import LATEST, LEEWAY, Verifier
@@ -167,3 +167,16 @@ async def test_a_token_that_lasts_for_ever_is_no_fault(exp: float) -> None:
         found = await verifier.verify(issuer.token(aud="us", exp=exp))
         assert found is not None
         assert found.expires_at == LATEST
+
+
+async def test_a_client_that_wants_to_resume_hears_what_is_new(environ: Environ) -> None:
+    """MCP transports, resumability: a server may offer it; one that does not must still answer, with a stream."""
+    async with serving({**environ, "MTU_SERVER_TOKENS": TEAM}) as served, httpx.AsyncClient(trust_env=False) as client:
+        session = await shake_hands(client, served.base, ANN)
+        for event in ("0", "x" * 5_000, session["Mcp-Session-Id"]):
+            headers = {**session, "Last-Event-ID": event}
+            async with client.stream("GET", f"{served.base}/mcp", headers=headers) as answer:
+                assert answer.status_code == 200
+                assert answer.headers["content-type"].startswith("text/event-stream")
+            await client.request("DELETE", f"{served.base}/mcp", headers=session)
+            session = await shake_hands(client, served.base, ANN)

@@ -220,8 +220,13 @@ def _password(scope: Scope) -> str:
 
 
 def _without_token(scope: Scope) -> Scope:
-    """The request without its token: handlers can reach a request's headers, and none of them needs this one."""
-    return {**scope, "headers": [pair for pair in scope["headers"] if pair[0].lower() != b"authorization"]}
+    """The request without its token: handlers can reach a request's headers, and none of them needs this one.
+
+    And without the event a client wants a stream resumed after: our events have no names, so there is nothing to resume,
+    and the SDK would leave the request without any answer.
+    """
+    headers = [pair for pair in scope["headers"] if pair[0].lower() not in (b"authorization", b"last-event-id")]
+    return {**scope, "headers": headers}
 
 
 def _weight(scope: Scope) -> int:
