@@ -19,6 +19,7 @@ from mtu_mcp.errors import SettingsError
 from mtu_mcp.places import WORDS, named_folder
 
 PREFIX: Final = "MTU_"
+CORRECT: Final = "Correct it in the host's configuration and restart the host; or in the shell, if it is set there."
 DEFAULT_BASE_URL: Final = "https://api.mtuo.ai/v1"
 BAIDU_PATH: Final = "/v2/ai_search/web_search"
 TOOLSETS: Final = (
@@ -38,6 +39,11 @@ LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 # Hosts such as Claude Desktop pass "${MTU_API_KEY}" through literally when the person left the field empty.
 _PLACEHOLDER: Final = re.compile(r"^\$\{[^}]*\}$")
+_ENDPOINT: Final = re.compile(
+    r"/(chat/completions|completions|responses|messages|models|embeddings|moderations|files|batches"
+    r"|images/\w+|audio/\w+)$"
+)
+"""What is copied with an address out of an example of a call."""
 
 
 class Settings(BaseModel):
@@ -161,9 +167,7 @@ class Settings(BaseModel):
             SettingsError: Naming every such variable.
         """
         if self.problems:
-            raise SettingsError(
-                " ".join(self.problems), advice="Correct it in the host's configuration and restart the host."
-            )
+            raise SettingsError(" ".join(self.problems), advice=CORRECT)
 
     @property
     def secrets(self) -> tuple[SecretStr, ...]:
@@ -205,17 +209,24 @@ def _text(raw: str) -> str:
 
 
 def _url(raw: str) -> str:
-    parts = urlsplit(raw)
+    try:
+        parts = urlsplit(raw)
+        port = parts.port  # raises for letters, and for more than 65535
+    except ValueError:
+        raise ValueError(f"cannot be read as an address: {raw[:80]!r}") from None
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ValueError(f"must be an address that starts with http:// or https://, not {raw[:80]!r}")
+    # A pasted address may hold a space, or begin twice.
+    if not parts.hostname or port == 0 or " " in raw or not raw.isprintable() or parts.path.startswith("//"):
+        raise ValueError(f"cannot be read as an address: {raw[:80]!r}")
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), parts.query, ""))
 
 
 def _base_url(raw: str) -> str:
-    url = _url(raw).partition("?")[0]
-    for endpoint in ("/chat/completions", "/responses", "/models"):
-        url = url.removesuffix(endpoint)
-    return url if re.search(r"/v\d+\w*$", url) else url + "/v1"
+    url = _ENDPOINT.sub("", _url(raw).partition("?")[0])
+    url = re.sub(r"(/v\d+)\1$", r"\1", url)
+    # Some gateways have something after the version: Google's /v1beta/openai, Cloudflare's /v1/ACCOUNT/NAME/openai.
+    return url if re.search(r"/v\d+\w*(/|$)", urlsplit(url).path) else url + "/v1"
 
 
 def _flag(raw: str) -> bool:
@@ -260,7 +271,10 @@ def _toolsets(raw: str) -> tuple[str, ...]:
 
 
 def _folder(raw: str) -> Path:
-    path = Path(raw).expanduser()
+    try:
+        path = Path(raw).expanduser()
+    except RuntimeError:  # ~NAME of nobody, or ~ where there is no home
+        raise ValueError(f"names a home folder that is not there: {raw[:80]!r}") from None
     if not path.is_absolute():
         raise ValueError(f"must be an absolute path, not {raw[:80]!r}: hosts start servers in any folder")
     return path

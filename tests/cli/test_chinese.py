@@ -84,7 +84,7 @@ def test_the_doctor_speaks_chinese_in_columns_and_json_stays_english(
     assert (code, errors) == (1, "")
     lines = said.splitlines()
     assert "MTU_TIMEOUT 必须是不小于 0 的数，而不是 'soon'。" in lines[0]
-    assert "请在主机的配置文件中改正，然后重新启动主机。" in lines[1]
+    assert "请在主机的配置文件中改正，然后重新启动主机；" in lines[1]
     assert lines[-1].startswith("1 项错误，")
     starts = {
         width(line[: re.search(r"\S+  +(?=\S)", line[5:]).end() + 5]) for line in lines[:-1] if not line.startswith(" ")

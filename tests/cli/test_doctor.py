@@ -6,9 +6,7 @@ import os
 import socket
 import ssl
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from mtu_mcp.cli.doctor import exit_code, hasty
 from mtu_mcp.sandbox import Options, Sandbox
 from mtu_mcp.settings import Settings
 from processes import run
+from strangers import answering, closed_port, saying
 
 HERE = Path(__file__).parent
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -66,45 +65,6 @@ def named(findings: list[dict[str, str]], name: str) -> dict[str, str]:
     return found
 
 
-@contextmanager
-def answering(answer: Callable[[socket.socket], None]) -> Iterator[int]:
-    """A server on loopback that lets `answer` have each connection; gives its port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    connection.settimeout(10)
-                    try:
-                        answer(connection)
-                    except OSError:
-                        continue
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            listener.shutdown(socket.SHUT_RDWR) if sys.platform == "linux" else None
-            listener.close()
-            thread.join(10)
-
-
-def saying(status: str, body: str = "", *headers: str) -> Callable[[socket.socket], None]:
-    """Answer every request alike."""
-    head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body.encode())}", "Connection: close", *headers]
-
-    def answer(connection: Any) -> None:
-        connection.recv(65536)
-        connection.sendall(("\r\n".join(head) + "\r\n\r\n" + body).encode())
-
-    return answer
-
-
 def over_tls(certificate: str, answer: Callable[[Any], None]) -> Callable[[socket.socket], None]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(HERE / "certificates" / certificate)
@@ -114,12 +74,6 @@ def over_tls(certificate: str, answer: Callable[[Any], None]) -> Callable[[socke
             answer(secure)
 
     return wrapped
-
-
-def closed_port() -> int:
-    """A port nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def test_a_sound_machine_has_nothing_bad(person: dict[str, str]) -> None:
@@ -153,7 +107,7 @@ def test_a_wrong_key_is_one_bad_line(person: dict[str, str]) -> None:
         "name": "key accepted",
         "verdict": "bad",
         "said": 'The gateway refused the key: "Incorrect API key provided: ***".',
-        "mend": "Check MTU_API_KEY in the host's configuration.",
+        "mend": "Check MTU_API_KEY, in the host's configuration or in the shell.",
     }
     assert named(findings, "tools")["verdict"] == "skipped"
 
@@ -170,7 +124,7 @@ def test_a_failed_call_says_the_same(person: dict[str, str]) -> None:
     ("changes", "name", "said", "mend"),
     [
         ({"MTU_API_KEY": ""}, "key", "There is no key", "Set MTU_API_KEY"),
-        ({"MTU_API_KEY": "sk-тест"}, "key", "no key has", "Paste the key again"),
+        ({"MTU_API_KEY": "sk-тест"}, "key", "no key has", "and nothing else"),
         ({"MTU_API_KEY": "sk-broke"}, "account", "no quota left", "Top up the account"),
         ({"MTU_TIMEOUT": "soon"}, "settings", "MTU_TIMEOUT must be a number", "Correct it"),
         (
@@ -393,5 +347,5 @@ def test_it_is_plain_where_it_is_piped(person: dict[str, str]) -> None:
     assert "\x1b" not in done.stdout
     lines = done.stdout.splitlines()
     [at] = [number for number, line in enumerate(lines) if " bad " in line and "key accepted" in line]
-    assert lines[at + 1].strip() == "-> Check MTU_API_KEY in the host's configuration."
+    assert lines[at + 1].strip() == "-> Check MTU_API_KEY, in the host's configuration or in the shell."
     assert lines[-1] == "1 bad."

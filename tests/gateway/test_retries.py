@@ -61,7 +61,6 @@ async def test_a_long_wait_is_left_to_the_caller():
         json_body('{"error":{"message":"maintenance"}}', 503),
         Scripted(503, {}, (b"<html><title>503</title></html>",)),
         httpx.ConnectError("refused"),
-        httpx.ConnectTimeout(""),
         httpx.PoolTimeout(""),
     ],
 )
@@ -94,6 +93,7 @@ async def test_two_calls_have_two_keys():
         (json_body('{"error":{"message":"x","code":"model_not_found"}}', 503), UnknownModel),
         (json_body('{"error":{"message":"x"}}', 400), Rejected),
         (httpx.ReadError("reset"), Unreachable),
+        (httpx.ConnectTimeout(""), Unreachable),
         (httpx.ReadTimeout(""), Unreachable),
         (httpx.WriteError("reset"), Unreachable),
         (httpx.RemoteProtocolError("gone"), Unreachable),

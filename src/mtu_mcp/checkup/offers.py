@@ -89,6 +89,10 @@ async def _found(app: App, need: Need, error: MtuError | None) -> Finding:
         return Finding(need.tool, "ok", f"{_shown(app, need)} answers.")
     offer = await app.catalogue.offered()
     choice = await app.catalogue.choose(need.capability)
+    if offer.live and choice.model not in offer.names and getattr(app.settings, need.setting, ""):
+        named = variable(need.setting)
+        said = f"{named} names {choice.model}, which the gateway does not list."
+        return Finding(need.tool, "warn", said, f"Correct or unset {named}.")
     if offer.live and choice.model not in offer.names:
         said = f"{_shown(app, need)} answers, but the gateway lists no model known for this."
         return Finding(need.tool, "warn", said, f"If it has one, name it in {variable(need.setting)}.")

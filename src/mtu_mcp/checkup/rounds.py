@@ -31,6 +31,7 @@ async def standing(app: App, environ: Mapping[str, str] | None = None) -> list[F
         surroundings.proxy(settings, environ),
         await anyio.to_thread.run_sync(surroundings.certificates, known),
         surroundings.working_folder(),
+        *await anyio.to_thread.run_sync(surroundings.allowed, settings.allowed_dirs),
         await anyio.to_thread.run_sync(surroundings.output, settings.output_dir),
         await anyio.to_thread.run_sync(surroundings.disk, settings.output_dir),
         await surroundings.database(app),
@@ -61,6 +62,7 @@ async def everything(app: App, environ: Mapping[str, str] | None = None, *, offl
         return [*found, Finding("tools", "skipped", "What the gateway offers cannot be asked before that is mended.")]
     trust = await reach.trust(app)
     found.append(trust)
-    if trust.verdict == "bad":
+    # What kept both questions from being answered would be said of every tool again.
+    if trust.verdict == "bad" or (trust.verdict == "warn" and any(one.verdict == "bad" for one in seen)):
         return [*found, Finding("tools", "skipped", "What the gateway offers cannot be asked before that is mended.")]
     return [*found, *await offers.offers(app)]

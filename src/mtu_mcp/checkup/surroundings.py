@@ -8,16 +8,16 @@ import re
 import shutil
 import ssl
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from mtu_mcp.checkup.findings import Finding, failed
 from mtu_mcp.errors import MtuError
-from mtu_mcp.gateway.connections import LOOPBACK, way_to
+from mtu_mcp.gateway.connections import LOOPBACK, unadorned, way_to
 from mtu_mcp.gateway.keys import secret_of
-from mtu_mcp.settings import PREFIX, Settings, variable
+from mtu_mcp.settings import CORRECT, PREFIX, Settings, variable
 
 if TYPE_CHECKING:
     from mtu_mcp.app import App
@@ -27,13 +27,12 @@ LITTLE: Final = 1024 * MIB
 """Bytes of free disk below which a day of pictures may not fit."""
 TOO_LITTLE: Final = 50 * MIB
 """Bytes below which the next answer may not fit."""
-RESTART: Final = "Correct it in the host's configuration and restart the host."
 OTHERS_BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def variables(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
     """Check that every MTU_ variable is known and could be used."""
-    found = [Finding("settings", "bad", problem, RESTART) for problem in settings.problems]
+    found = [Finding("settings", "bad", problem, CORRECT) for problem in settings.problems]
     known = {variable(name) for name in Settings.model_fields if name != "problems"}
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in known and environ[name]:
@@ -95,7 +94,8 @@ def certificates(environ: Mapping[str, str]) -> Finding:
             ssl.create_default_context(cafile=file)
         except (OSError, ssl.SSLError) as error:
             mend = "Set SSL_CERT_FILE to a file of certificates in PEM form."
-            return Finding(name, "bad", f"SSL_CERT_FILE names {file}, which holds no certificates ({error}).", mend)
+            reason = unadorned(error.strerror or str(error))
+            return Finding(name, "bad", f"SSL_CERT_FILE names {file}, which holds no certificates ({reason}).", mend)
         return Finding(name, "ok", f"Those in {file} are trusted (SSL_CERT_FILE).")
     if folder and not Path(folder).is_dir():
         mend = "Correct or unset SSL_CERT_DIR."
@@ -113,6 +113,14 @@ def working_folder(where: Callable[[], str] = os.getcwd) -> Finding:
         return Finding("working folder", "ok", f"{where()}; nothing is written there.")
     except OSError:
         return Finding("working folder", "warn", "It has been deleted.", "Change to a folder that is there: cd ~")
+
+
+def allowed(folders: Sequence[Path]) -> list[Finding]:
+    """Check that the folders whose files may be sent are there; a mistyped one opens nothing, in silence."""
+    name = variable("allowed_dirs")
+    missing = [folder for folder in folders if not folder.is_dir()]
+    mend = f"Correct it in {name}, which separates folders by {os.pathsep}"
+    return [Finding("allowed folders", "warn", f"{name} names {one}, which is no folder.", mend) for one in missing]
 
 
 def output(folder: Path) -> Finding:

@@ -26,7 +26,7 @@ from mtu_mcp.cli._language import gettext as _
 from mtu_mcp.cli._language import joined, told
 from mtu_mcp.cli._replacement import changes, keep_copy, masked, read_file, replace_file
 from mtu_mcp.errors import MtuError, SettingsError
-from mtu_mcp.gateway.keys import EXAMPLE
+from mtu_mcp.gateway.keys import EXAMPLE, flaw
 from mtu_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _install(job: Job, arguments: argparse.Namespace) -> int:
 def _key(job: Job, arguments: argparse.Namespace) -> tuple[str, str]:
     """Return what to write as the key, and a sentence on what was done about it."""
     title, shared = job.host.title, arguments.project is not None
-    given = _asked_key() if arguments.key == "-" else arguments.key
+    given = _asked_key() if arguments.key == "-" else arguments.key.strip()
     if arguments.with_key and not given:
         known = Settings.read(job.environ).api_key
         if known is None:
@@ -117,11 +117,10 @@ def _key(job: Job, arguments: argparse.Namespace) -> tuple[str, str]:
         given = known.get_secret_value()
     if given and shared:
         raise ValueError(f"{job.file.name} of a project is shared with others, so no key is written into it")
-    if given == EXAMPLE and not arguments.print:
-        raise ValueError(f"--key {EXAMPLE} is the example of the README; put your own key in its place")
     if given:
-        if not given.isascii() or not given.isprintable() or " " in given:
-            raise ValueError("the key holds characters that no key has; paste it again, and nothing else")
+        trouble = flaw(given)
+        if trouble and not (given == EXAMPLE and arguments.print):
+            raise ValueError(f"the key {trouble}; put your own key there, and nothing else")
         return given, _("The key was written into {file}; whoever can read that file can use it.").format(file=job.file)
     if arguments.sandbox:
         return "", _("The embedded gateway needs no key.")

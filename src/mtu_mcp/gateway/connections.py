@@ -97,7 +97,7 @@ def no_connection(error: Exception, detail: str, way: Way) -> Unreachable:
         way: The way that was tried.
     """
     causes = tuple(_causes(error))
-    raw, detail = detail, _JARGON.sub("", detail)
+    raw, detail = detail, unadorned(detail)
     if "CERTIFICATE_VERIFY_FAILED" in raw or any(isinstance(one, ssl.SSLCertVerificationError) for one in causes):
         return _untrusted(detail)
     if "WRONG_VERSION_NUMBER" in raw or "record layer failure" in raw:
@@ -120,8 +120,19 @@ def no_connection(error: Exception, detail: str, way: Way) -> Unreachable:
             f"{way.place} does not answer",
             "Check the network, and whether it needs a proxy (HTTPS_PROXY or MTU_PROXY).",
         )
+    if (
+        not detail and way.host
+    ):  # hung up on while TLS was agreed: a wrong port, or a network that does not let it through
+        return _said(
+            f"{way.place} hung up", f"Check {URL}, and whether the network needs a proxy (HTTPS_PROXY or MTU_PROXY)."
+        )
     reason = f"{type(error).__name__} ({detail})" if detail else type(error).__name__
     return _said(reason, f"Check the network, {URL} and the proxy settings.")
+
+
+def unadorned(words: str) -> str:
+    """The words of Python or OpenSSL without numbers of errors and lines of source."""
+    return _JARGON.sub("", words)
 
 
 def unusable(error: Exception, proxy: str = "", environ: Mapping[str, str] | None = None) -> SettingsError:
@@ -135,7 +146,7 @@ def unusable(error: Exception, proxy: str = "", environ: Mapping[str, str] | Non
     environ = os.environ if environ is None else environ
     if isinstance(error, OSError):
         name = next((one for one in ("SSL_CERT_FILE", "SSL_CERT_DIR") if environ.get(one)), "SSL_CERT_FILE")
-        reason = _JARGON.sub("", error.strerror or str(error)) or type(error).__name__
+        reason = unadorned(error.strerror or str(error)) or type(error).__name__
         return SettingsError(
             f"The certificates that {name} names cannot be read ({reason}).", advice=f"Correct or unset {name}."
         )
@@ -154,7 +165,7 @@ def broken(detail: str, way: Way) -> Unreachable:
         detail: What httpx said, shortened.
         way: The way that was tried.
     """
-    detail = _JARGON.sub("", detail)
+    detail = unadorned(detail)
     what = f"The connection to the gateway broke ({detail})." if detail else "The connection to the gateway broke."
     if way.plain:
         return Unreachable(what, advice=f"Try again; if it breaks every time, write https:// in {URL}.")
@@ -170,7 +181,8 @@ def _proxy(error: Exception, causes: tuple[BaseException, ...], detail: str, way
         return _said(f"nothing listens at {proxy}", mend)
     if detail.startswith("407"):
         return _said(
-            f"{proxy} wants a name and a password", f"Write them into {way.setting}: http://name:password@host:port."
+            f"{proxy} wants a name and a password, or another",
+            f"Write them into {way.setting}: http://name:password@host:port.",
         )
     if type(error).__name__ == "ProxyError":
         advice = f"Ask whoever runs it to let {way.host or 'the gateway'} through, or put that name into NO_PROXY."

@@ -30,7 +30,7 @@ from mtu_mcp.gateway.shapes import loads, number, shortened
 from mtu_mcp.settings import DEFAULT_BASE_URL
 
 _ADVICE: Final[Mapping[type[UpstreamError], str]] = {
-    NotAuthorized: "Check MTU_API_KEY in the host's configuration.",
+    NotAuthorized: "Check MTU_API_KEY, in the host's configuration or in the shell.",
     QuotaExhausted: "Top up the account behind MTU_API_KEY, or set another key.",
     Overloaded: "Try again in a minute.",
     UnknownModel: "Choose a model that the gateway lists.",
@@ -119,6 +119,9 @@ def from_transport(error: Exception, seconds: float, way: Way | None = None) -> 
     import httpx
 
     if isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout):
+        if way and way.proxy:
+            said = f"No bytes for {seconds:g} s through the proxy {way.proxy}."
+            return Unreachable(said, advice=f"Try again; if it stays so, check {way.setting}, or raise MTU_TIMEOUT.")
         return Unreachable(f"No bytes for {seconds:g} s.", advice="Try again, or raise MTU_TIMEOUT.")
     detail = shortened(str(error), 200)
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.ProxyError):

@@ -1,5 +1,6 @@
 """The key as it is sent, or why there is none that could be."""
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from mtu_mcp.errors import NotAuthorized
@@ -9,6 +10,12 @@ if TYPE_CHECKING:
 
 EXAMPLE: Final = "sk-your-key"
 """What the README writes where a key belongs."""
+_EXAMPLES: Final = (EXAMPLE, "sk-...")
+_AROUND: Final = re.compile(
+    r"""["'`<“‘].*|.*["'`>”’,;]|\$\w+|%\w+%|[A-Z_]*KEY\s*[=:].*|bearer\b.*|authorization\b.*""",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A key with what stood around it where it was copied from, or the name of a variable in its place."""
 
 
 def secret_of(settings: "Settings") -> str:
@@ -24,10 +31,17 @@ def secret_of(settings: "Settings") -> str:
             advice="Set MTU_API_KEY in the host's configuration and restart the host (mtu-mcp install HOST --key sk-... "
             "writes it); in a shell, export it.",
         )
-    if secret == EXAMPLE:
-        raise NotAuthorized("MTU_API_KEY is still the example of the README.", advice="Put your own key in its place.")
-    if not (secret.isascii() and secret.isprintable()) or " " in secret:
-        raise NotAuthorized(
-            "MTU_API_KEY holds characters that no key has.", advice="Paste the key again, and nothing else."
-        )
+    if trouble := flaw(secret):
+        raise NotAuthorized(f"MTU_API_KEY {trouble}.", advice="Put your own key there, and nothing else.")
     return secret
+
+
+def flaw(secret: str) -> str:
+    """Say what keeps a text from being a key, after the words for where it stands; empty for what may be one."""
+    if secret in _EXAMPLES:
+        return "is still the example of the README"
+    if _AROUND.fullmatch(secret):
+        return "holds more than a key: quotes, a comma, the word Bearer or the name of a variable"
+    if not (secret.isascii() and secret.isprintable()) or " " in secret:
+        return "holds characters that no key has"
+    return ""

@@ -53,8 +53,9 @@ async def probe(wire: "Wire", endpoint: str) -> None:
                 raise body.unreadable(await body.read(_PAGE))
     except NotOffered:
         raise
-    except (Rejected, UnknownModel, Filtered, BadAnswer):
-        return
+    except (Rejected, UnknownModel, Filtered, BadAnswer) as error:
+        if 300 <= (error.status or 0) < 400:  # sent elsewhere, as by the sign-in page of a network
+            raise
     except UpstreamFailure as error:
         if not _is_about_the_body(error):
             raise

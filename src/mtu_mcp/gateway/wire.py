@@ -296,6 +296,8 @@ class Wire:
         # the environment, such as SSL_CERT_FILE, is meant for both.
         host = urlsplit(self._settings.base_url).hostname
         direct = {f"all://[{host}]" if ":" in host else f"all://{host}": None} if host in LOOPBACK else None
+        if way_to(self._settings.base_url, self._settings.proxy).proxy.startswith(":"):
+            raise unusable(ValueError("httpx would go on with a port above 65535, and break"), self._settings.proxy)
         try:
             return httpx.AsyncClient(
                 transport=self._transport,
@@ -319,7 +321,8 @@ def _unsent(error: Exception, call: Call) -> bool:
     """Whether a broken connection may be tried again: nothing was sent, or it was only a question."""
     import httpx
 
-    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
+    # Whom ten seconds did not reach, ten more do not: the system has knocked again and again by then.
+    if isinstance(error, httpx.ConnectError | httpx.PoolTimeout):
         return "CERTIFICATE_VERIFY_FAILED" not in str(error)
     return call.method == "GET" and isinstance(error, httpx.ReadError | httpx.RemoteProtocolError)
 
