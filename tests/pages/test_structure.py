@@ -69,7 +69,7 @@ def test_a_page_runs_nothing_but_its_own_script(name: str) -> None:
 def test_a_page_has_both_themes_and_a_narrow_layout(name: str) -> None:
     """CSS Color Adjustment: `color-scheme: light dark` with `light-dark()` follows what the system or the host prefers."""
     text = page(name)
-    assert "color-scheme: light dark" in text
+    assert "color-scheme:light dark" in text
     assert "light-dark(" in text
     assert ("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}) in Reader(text).elements
     assert "prefers-reduced-motion" in text

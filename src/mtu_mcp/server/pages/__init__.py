@@ -62,8 +62,7 @@ def _asset(name: str) -> str:
 
 def _tight(text: str) -> str:
     """The text without indentation and without lines that are only a comment; a host holds it in memory per answer."""
-    text = re.sub(
-        r"<style>.*?</style>", lambda found: re.sub(r"\s*([{};,])\s*", r"\1", found[0]), text, flags=re.DOTALL
-    )
+    spare = re.compile(r"/\*.*?\*/|\s*(?=[{};,])|(?<=[{};,:])\s+|;(?=\s*})")
+    text = re.sub(r"<style>.*?</style>", lambda found: spare.sub("", found[0]), text, flags=re.DOTALL)
     lines = (line.strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line and not re.match(r"//", line)) + "\n"

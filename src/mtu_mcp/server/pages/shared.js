@@ -37,7 +37,8 @@ function make(tag, facts = {}, ...inside) {
 }
 function money(cny) {
   if (cny > 0 && cny < 0.00005) return "< ¥0.0001";
-  return cny == null ? "" : `¥${cny.toFixed(cny !== 0 && cny < 0.1 ? 4 : 2)}`;
+  const digits = cny !== 0 && cny < 0.1 ? 4 : 2;
+  return cny == null ? "" : `¥${cny.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
 }
 function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds || 0)), two = (part) => String(part).padStart(2, "0");
