@@ -17,6 +17,7 @@ from mtu_mcp.capabilities._layouts import (
     read_markdown,
     spread,
 )
+from mtu_mcp.capabilities._series import split_text
 
 SRT = """1
 00:00:01,000 --> 00:00:02,500
@@ -257,3 +258,56 @@ def test_lines_are_spread_again_without_cutting_words() -> None:
 def test_a_text_without_a_name_shows_what_it_is() -> None:
     """Our promise: captions and clear Markdown given as text keep their structure, too."""
     assert [layout_of(text) for text in (SRT, VTT, PAGE, "Just words.", "a * b")] == ["srt", "vtt", "md", "txt", "txt"]
+
+
+SLOW = {
+    "headings with blanks inside": ("# a" + " " * 19_000 + "b\n") * 60,
+    "lines of digits": ("a " + "1" * 19_000 + "\n") * 60,
+    "fences that alternate": "```\n~~~~\n" * 60_000,
+    "almost rows of dashes": ("|a|\n-" + " " * 19_000 + "x\n") * 60,
+    "only line ends": "a" + "\n" * 300_000,
+}
+
+
+@pytest.mark.parametrize("text", SLOW.values(), ids=list(SLOW))
+def test_the_cost_of_reading_grows_with_the_length_alone(text: str) -> None:
+    """Our promise: no text holds up other calls. Sixty such headings, or 1.2 MB of such fences, had taken minutes."""
+    assert rebuilt(read_markdown(text)).split() == text.split()
+    assert count_cues(text) == 0
+    assert rebuilt(read_captions(text)) == text
+
+
+def test_a_long_cue_is_spread_over_its_lines() -> None:
+    """Our promise: the same; a cue of 20,000 lines had been searched through once a line."""
+    text = " ".join(["word"] * 40_000)
+    assert {len(line.split()) for line in spread(text, 20_000)} <= {1, 2, 3}
+
+
+def test_a_sentence_is_looked_for_once() -> None:
+    """Our promise: the same; from each dot of a line of dots the rest had been looked through."""
+    for letters in (".", ",", "。", '."', " ", "a"):
+        text = "a" + letters * 300_000
+        parts = split_text(text, 5_000)
+        assert "".join(parts) == text
+        assert max(map(len, parts)) <= 5_000
+
+
+def test_marks_like_ours_in_a_text_are_words_of_it() -> None:
+    """Our promise: what a text holds is not lost; it had been taken for a mark of ours that names nothing."""
+    unit = make_unit("See ⟦1⟧ and `code`")
+    assert isinstance(unit, Unit)
+    assert unit.restored("Voir ⟦1⟧ et `code`") == "Voir ⟦1⟧ et `code`"
+    assert unit.restored("Voir ⟦2⟧") is None
+    assert rebuilt(unit.split()) == unit.raw
+    assert unit.restored("⟦" + "1" * 5_000 + "⟧") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [("# a", "a"), ("## a ##", "a"), ("# a#", "a#"), ("# a # b #  ", "a # b"), ("# C# ##\n", "C#"), ("> # a #", "a")],
+)
+def test_a_heading_may_be_closed(line: str, words: str) -> None:
+    """CommonMark 0.31, 4.2: the closing hashes stand behind a space."""
+    pieces = read_markdown(line)
+    assert [piece.raw for piece in pieces if isinstance(piece, Unit)] == [words]
+    assert rebuilt(pieces) == line

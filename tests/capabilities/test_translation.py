@@ -340,3 +340,28 @@ async def test_the_setting_chooses_the_model(environ: dict[str, str]) -> None:
     """Our promise: MTU_MODEL_TRANSLATE."""
     async with connect(MEMORY, {**environ, "MTU_MODEL_TRANSLATE": "qwen-mt-lite"}) as client:
         assert "[qwen-mt-lite · " in await answered(client, "translate_text", text=TEXT, target="fr")
+
+
+@pytest.mark.parametrize("ending", ["md", "txt"])
+async def test_a_line_longer_than_a_models_window_is_cut_before_it_is_sent(
+    ending: str, environ: dict[str, str], gateway: Sandbox, tmp_path: Path
+) -> None:
+    """Our promise: one of 1.2 MB had been sent whole, refused, and halved again and again, while all other calls waited."""
+    path = tmp_path / f"long.{ending}"
+    path.write_text("Some words of a line. " * 10_000, encoding="utf-8")
+    async with connect(MEMORY, environ) as client:
+        said = await answered(client, "translate_text", target="French", file=str(path))
+    assert max(len(body["messages"][-1]["content"]) for body in bodies(gateway)) < 40_000
+    assert made(said).count("Some words") == 10_000
+
+
+async def test_a_line_that_would_take_too_many_calls_is_refused(
+    environ: dict[str, str], gateway: Sandbox, tmp_path: Path
+) -> None:
+    """Our promise: what would become dear is refused before anything is sent, however its lines are."""
+    path = tmp_path / "long.md"
+    path.write_text("汉字" * 600_000, encoding="utf-8")
+    async with connect(MEMORY, environ) as client:
+        said = await refused(client, "translate_text", target="French", file=str(path))
+    assert "at most 200" in said
+    assert not bodies(gateway)

@@ -13,6 +13,7 @@ in besides: formulas, lists of definitions, `:::` and `!!!` boxes), a paragraph'
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -29,17 +30,19 @@ _SHORTCUT: Final = re.compile(
     r"(`{1,9})(?!`)[^`](?:.{0,2000}?[^`])?\1(?!`)|(?<![\]\\])\[([^\[\]\n]{1,200})\](?:\[\])?(?![\[(:])"
 )
 _EMPHASIS: Final = re.compile(r"\*\*|__|~~")
-_MARK: Final = re.compile(r"⟦\s*(\d+)\s*⟧")
+_MARK: Final = re.compile(r"⟦\s{0,9}(\d{1,6})\s{0,9}⟧")
+_INNER: Final = re.compile(f"({_MARK.pattern.replace('(', '(?:')}|{_EMPHASIS.pattern})")
 LONGEST_LINE: Final = 20_000
 """Characters of a line up to which it is looked into; longer ones are data, or a text without any marks."""
 _WORDY: Final = re.compile(r"[^\W\d_]")
+_GAP: Final = 100
 _PAUSE: Final = re.compile(r"[，。！？、；：…]+[”’」』）]*")
 _WIDE: Final = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uac00-\ud7a3\uff00-\uffef]")
 
 _FENCE: Final = re.compile(r"^\s*(?:>\s?)*(`{3,}|~{3,})")
 _PREFIX: Final = re.compile(r"^(?:\s*(?:>|[-*+:](?=\s)|\d{1,9}[.)](?=\s)|\[\^[^\]]+\]:|\[[ xX]\](?=\s)))*\s*")
 _ITEM: Final = re.compile(r"[-*+\]:]|\d[.)]")
-_HEADING: Final = re.compile(r"^(\s{0,3}(?:>\s?)*#{1,6}[ \t]+)(.*?)([ \t]+#+)?[ \t]*$")
+_HEADING: Final = re.compile(r"^\s{0,3}(?:>\s?)*#{1,6}[ \t]+")
 _RULE: Final = re.compile(r"^\s{0,3}(?:(?:[-*_][ \t]*){3,}|=+[ \t]*)$")
 _DEFINITION: Final = re.compile(r"^\s{0,3}\[([^\]^][^\]]*)\]:\s")
 _BOX: Final = re.compile(r"^\s*(?:>\s?)*(?::{3,}.*|(?:!!!|\?\?\?)\+?\s.*|\[![A-Za-z]+\][-+]?)\s*$")
@@ -48,10 +51,12 @@ _FORMULA: Final = {"$$": "$$", "\\[": "\\]"}
 """Lines between which a formula stands."""
 LONGEST_FORMULA: Final = 200
 """Lines looked ahead for its end."""
-_DELIMITER: Final = re.compile(r"^\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$")
+_DELIMITER: Final = re.compile(r"^\s*+\|?\s*+:?-++:?\s*+(?:\|\s*+:?-++:?\s*+)*+\|?\s*+$")
 _TAG_LINE: Final = re.compile(r"^\s*<[/!]?[A-Za-z-][^<>]*>\s*$|^\s*<!--.*-->\s*$")
 _CELL: Final = re.compile(r"(?<!\\)\|")
-_TIMES: Final = re.compile(r"(?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3}\s*-->\s*(?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3}")
+_TIMES: Final = re.compile(
+    r"(?:\d{1,9}:)?\d{1,2}:\d{2}[.,]\d{1,3}\s{0,9}-->\s{0,9}(?:\d{1,9}:)?\d{1,2}:\d{2}[.,]\d{1,3}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +79,23 @@ class Unit:
         """The translation with everything back in its place; None when a mark is missing, doubled or out of turn."""
         said = " ".join(said.split("\n")).strip()
         found = [int(number) for number in _MARK.findall(said)]
-        if sorted(found) != list(range(1, len(self.kept) + 1)) or _marks(said) != _marks(self.text):
+        # Where nothing was swapped, marks that are there are the text's own.
+        marks = range(1, len(self.kept) + 1) if self.kept else map(int, sorted(_MARK.findall(self.text), key=int))
+        if sorted(found) != list(marks) or _marks(said) != _marks(self.text):
             return None
-        if any(self.kept[at - 1].startswith("](") and _opens(self, at) not in found[: found.index(at)] for at in found):
-            return None
-        whole = _MARK.sub(lambda mark: self.kept[int(mark[1]) - 1], said)
-        return "\n".join(spread(whole, self.lines)) if self.lines > 1 else whole
+        if self.kept:
+            if any(
+                self.kept[at - 1].startswith("](") and _opens(self, at) not in found[: found.index(at)] for at in found
+            ):
+                return None
+            said = _MARK.sub(lambda mark: self.kept[int(mark[1]) - 1], said)
+        return "\n".join(spread(said, self.lines)) if self.lines > 1 else said
 
     def split(self) -> list[Unit | str]:
         """The words between the marks, each for itself."""
         pieces: list[Unit | str] = []
-        whole = re.compile(f"({_MARK.pattern.replace('(', '(?:')}|{_EMPHASIS.pattern})")
-        for part in whole.split(self.text):
-            if mark := _MARK.fullmatch(part):
+        for part in _INNER.split(self.text):
+            if (mark := _MARK.fullmatch(part)) and self.kept:
                 pieces.append(self.kept[int(mark[1]) - 1])
             elif _WORDY.search(part):
                 bare = part.strip()
@@ -121,20 +130,29 @@ def make_unit(text: str, *, raw: str = "", lines: int = 1) -> Unit | str:
 
 def spread(text: str, lines: int) -> list[str]:
     """A text over so many lines, each about as long as the others: broken between words, or behind a mark of Chinese."""
+    breaks = _breaks(text) if lines > 1 else []
     parts: list[str] = []
+    start = 0
     for left in range(lines, 1, -1):
-        goal = len(text) // left
-        breaks = [at.start() for at in re.finditer(r"\s+(?=\S)", text) if at.start()]
-        if not breaks or _WIDE.search(text):
-            breaks += [at.end() for at in _PAUSE.finditer(text) if at.end() < len(text)]
-        if not breaks and _WIDE.search(text):
-            breaks = list(range(1, len(text)))
-        if not breaks:
+        goal = start + (len(text) - start) // left
+        first = bisect_right(breaks, start)
+        near = bisect_right(breaks, goal, first)
+        if not (ends := breaks[max(first, near - 1) : near + 1]):
             break
-        at = min(breaks, key=lambda place: abs(place - goal))
-        parts.append(text[:at].rstrip())
-        text = text[at:].lstrip()
-    return [*parts, text]
+        at = min(ends, key=lambda place: abs(place - goal))
+        parts.append(text[start:at].rstrip())
+        start = at + len(text[at : at + _GAP]) - len(text[at : at + _GAP].lstrip())
+    return [*parts, text[start:].lstrip()]
+
+
+def _breaks(text: str) -> list[int]:
+    """Where a text can be broken."""
+    breaks = [at.start() for at in re.finditer(r"\s+(?=\S)", text) if at.start()]
+    if not breaks or _WIDE.search(text):
+        breaks += [at.end() for at in _PAUSE.finditer(text) if at.end() < len(text)]
+    if not breaks and _WIDE.search(text):
+        return list(range(1, len(text)))
+    return sorted(breaks)
 
 
 def read_captions(text: str) -> list[Unit | str]:
@@ -186,7 +204,8 @@ def join_lines(lines: list[str]) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    return text.splitlines(keepends=True) if "\n" not in text else re.findall(r"[^\n]*\n|[^\n]+", text)
+    *lines, last = text.split("\n")
+    return [*(line + "\n" for line in lines), *filter(None, (last,))]
 
 
 def read_markdown(text: str) -> list[Unit | str]:
@@ -235,9 +254,10 @@ class _Reader:
         """A fenced block or a formula to its end, or a line of an indented block."""
         if fence := _FENCE.match(line):
             closing = re.compile(rf"^\s*(?:>\s?)*{re.escape(fence[1][0])}{{{len(fence[1])},}}\s*$")
-            rest = self._lines[self._at + 1 :]
-            end = next((at for at, each in enumerate(rest, 2) if closing.match(each)), len(rest) + 1)
-            return self._keep(end)
+            end = self._at + 1
+            while end < len(self._lines) and not closing.match(self._lines[end]):
+                end += 1
+            return self._keep(min(end + 1, len(self._lines)) - self._at)
         if closer := _FORMULA.get(line.strip()):
             rest = enumerate(self._lines[self._at + 1 : self._at + LONGEST_FORMULA], 2)
             if end := next((at for at, each in rest if each.strip() == closer), 0):
@@ -286,8 +306,11 @@ class _Reader:
         found = _HEADING.match(line)
         if found is None:
             return False
-        rest = line[len(found[1]) + len(found[2]) :]
-        self._pieces += [found[1], self._unit(found[2]), rest, self._lines[self._at][len(line) :]]
+        bare = line[len(found[0]) :].rstrip(" \t")
+        stem = bare.rstrip("#")  # a heading may be closed by hashes behind a space
+        words = stem.rstrip(" \t") if stem.endswith((" ", "\t")) else bare
+        rest = self._lines[self._at][len(found[0]) + len(words) :]
+        self._pieces += [found[0], self._unit(words), rest]
         self._at += 1
         return True
 

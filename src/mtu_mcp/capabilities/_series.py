@@ -21,9 +21,15 @@ S = TypeVar("S")
 AT_ONCE: Final = 3
 """Calls under way at a time: enough to hide waiting, few enough for the rate limits of a small account."""
 
-_SENTENCE: Final = re.compile(r".+?(?:[.!?…]+[\"'”’)\]]*(?=\s)|[。！？；…]+[”’」』）】]*|\n|$)\s*", re.DOTALL)
-_CLAUSE: Final = re.compile(r".+?(?:[,;:—–]+(?=\s)|[，、：]+|$)\s*", re.DOTALL)
-_WORD: Final = re.compile(r".+?(?:\s+|$)", re.DOTALL)
+# Every stretch is bounded, or a line of a million dots is looked through from each of them anew.
+_SENTENCE: Final = re.compile(
+    r".{1,20000}?(?:[.!?…]{1,9}[\"'”’)\]]{0,9}(?=\s)|[。！？；…]{1,9}[”’」』）】]{0,9}|\n|$)\s*|.{1,20000}(?=\s)|.{1,20000}",
+    re.DOTALL,
+)
+_CLAUSE: Final = re.compile(
+    r".{1,20000}?(?:[,;:—–]{1,9}(?=\s)|[，、：]{1,9}|$)\s*|.{1,20000}(?=\s)|.{1,20000}", re.DOTALL
+)
+_WORD: Final = re.compile(r".{1,20000}?(?:\s+|$)|.{1,20000}", re.DOTALL)
 
 
 async def in_pieces(
@@ -75,7 +81,8 @@ def _packed(text: str, most: int, patterns: Sequence[re.Pattern[str]]) -> list[s
     if not patterns:
         return [text[at : at + most] for at in range(0, len(text), most)]
     parts = [""]
-    for piece in patterns[0].findall(text):
+    for found in patterns[0].finditer(text):  # and not all at once, for other calls go on in between
+        piece = found[0]
         for small in _packed(piece, most, patterns[1:]):
             if len(parts[-1]) + len(small) <= most:
                 parts[-1] += small

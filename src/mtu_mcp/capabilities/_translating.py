@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+import anyio.to_thread
+
 from mtu_mcp.capabilities._answers import incomplete
 from mtu_mcp.capabilities._series import in_pieces, split_text
 from mtu_mcp.capabilities._upstream import asking, choose
@@ -32,6 +34,7 @@ MOST_LINES: Final = 40
 """Lines of one call: with more, models begin to merge some."""
 MOST_CALLS: Final = 200
 """Calls for one text: about a million characters."""
+_LOOK: Final = 2_000
 SMALLEST: Final = 40
 """Characters below which a text is not cut any further."""
 TELLING: Final = 12
@@ -141,7 +144,7 @@ class Translator:
         Raises:
             MtuError: Nothing of it could be translated.
         """
-        chunks = _chunks(text, self.room)
+        chunks = await anyio.to_thread.run_sync(_chunks, text, self.room)
         self._require_few(len(chunks))
         said, failure = await in_pieces(chunks, self._chunk, "translating")
         rest = self._left(chunks, said, failure)
@@ -158,10 +161,14 @@ class Translator:
 
         units = [piece for piece in pieces if isinstance(piece, Unit)]
         said = await self._lines([unit.text for unit in units])
-        broken = [unit for unit in units if unit.text in said and unit.restored(said[unit.text]) is None]
-        inner = [part for unit in broken for part in unit.split() if isinstance(part, Unit)]
-        if inner:
-            said |= await self._lines([part.text for part in inner if part.text not in said])
+
+        def broken() -> list[str]:
+            spoilt = [unit for unit in units if unit.text in said and unit.restored(said[unit.text]) is None]
+            inner = [part.text for unit in spoilt for part in unit.split() if isinstance(part, Unit)]
+            return [text for text in inner if text not in said]
+
+        if inner := await anyio.to_thread.run_sync(broken):
+            said |= await self._lines(inner)
 
         def words(unit: Unit) -> str:
             found = said.get(unit.text)
@@ -174,12 +181,14 @@ class Translator:
                 part if isinstance(part, str) else _flat(said.get(part.text, part.raw)) for part in unit.split()
             )
 
-        return "".join(piece if isinstance(piece, str) else words(piece) for piece in pieces)
+        return await anyio.to_thread.run_sync(
+            lambda: "".join(piece if isinstance(piece, str) else words(piece) for piece in pieces)
+        )
 
     async def _lines(self, lines: Sequence[str]) -> dict[str, str]:
         """Translate lines, each once, as many in one call as it holds."""
-        batches = _batches(list(dict.fromkeys(lines)), self.room)
-        self._require_few(len(batches))
+        batches, calls = await anyio.to_thread.run_sync(_batches, list(dict.fromkeys(lines)), self.room)
+        self._require_few(calls)
         said, failure = await in_pieces(batches, self._batch, "translating")
         self._left(["\n".join(batch) for batch in batches], said, failure)
         return {
@@ -206,14 +215,16 @@ class Translator:
         return [*await self._batch(lines[:half]), *await self._batch(lines[half:])]
 
     async def _ask(self, text: str) -> tuple[str, str]:
-        """Translate one text, and say why it is incomplete if it is; one that proves too long is cut in two."""
+        """Translate one text, and say why it is incomplete if it is; one that is too long, or proves so, is cut in two."""
+        reply, too_long = ChatAnswer(""), estimate_text_tokens(text) > 2 * self.room
         try:
-            reply = await self._once(text.strip())
-            too_long = reply.finish == "length"
+            if not too_long:
+                reply = await self._once(text.strip())
+                too_long = reply.finish == "length"
         except Rejected as error:
             if not _TOO_LONG.search(error.message) or len(text) < SMALLEST:
                 raise
-            reply, too_long = ChatAnswer(""), True
+            too_long = True
         if too_long and len(text) >= SMALLEST:
             first, second = _halves(text)
             glue = "\n" if first.endswith("\n") else " "
@@ -320,7 +331,8 @@ def _chunks(text: str, room: int) -> list[str]:
     """A text in parts of at most `room` tokens, cut between paragraphs, else between sentences; joined they are the text."""
     chunks: list[str] = []
     size = room
-    for paragraph in re.findall(r".+?(?:\n\s*\n|\Z)", text, re.DOTALL):
+    for found in re.finditer(r".+?(?:\n\s*\n|\Z)", text, re.DOTALL):
+        paragraph = found[0]
         tokens = estimate_text_tokens(paragraph)
         most = max(SMALLEST, len(paragraph) * room // max(tokens, 1))
         for part in split_text(paragraph, most) if tokens > room else [paragraph]:
@@ -334,26 +346,30 @@ def _chunks(text: str, room: int) -> list[str]:
     return [chunk for chunk in chunks if chunk]
 
 
-def _batches(lines: Sequence[str], room: int) -> list[list[str]]:
+def _batches(lines: Sequence[str], room: int) -> tuple[list[list[str]], int]:
+    """Lines that are sent together, and how many calls that makes: a line too long for one is halved until it fits."""
     batches: list[list[str]] = []
-    size = room
+    size, more = room, 0
     for line in lines:
         cost = estimate_text_tokens(line) + 1
+        more += (1 << (cost // (2 * room)).bit_length()) - 1 if cost > 2 * room else 0
         if batches and size + cost <= room and len(batches[-1]) < MOST_LINES:
             batches[-1].append(line)
             size += cost
         else:
             batches.append([line])
             size = cost
-    return batches
+    return batches, len(batches) + more
 
 
 def _halves(text: str) -> tuple[str, str]:
     """Two halves: between lines if there are some, else between sentences."""
     middle = len(text) // 2
-    breaks = [at.end() for at in re.finditer(r"\n+", text.rstrip())]
-    if breaks:
+    before, after = text.rfind("\n", 0, middle) + 1, text.find("\n", middle, len(text.rstrip())) + 1
+    if breaks := [at for at in (before, after) if at]:
         at = min(breaks, key=lambda place: abs(place - middle))
         return text[:at], text[at:]
-    first = split_text(text, middle + 1)[0]
-    return first, text[len(first) :]
+    start = max(0, middle - _LOOK)  # the end of a sentence is near, or there is none
+    near = split_text(text[start : middle + 1], middle - start)
+    at = start + len(near[0])
+    return text[:at], text[at:]

@@ -145,7 +145,7 @@ async def _translated(translator: Any, name: str, said: str) -> tuple[str, str, 
         raise BadInput(
             f"{name} cannot be translated as a file.", advice="Give .md, .srt, .vtt or .txt, or the words as text."
         )
-    form = FORMATS[ending] if name else layout_of(said)
+    form = FORMATS[ending] if name else await anyio.to_thread.run_sync(layout_of, said)
     lines = "\r\n" if "\r\n" in said else "\n"
     plain = said.replace("\r\n", "\n")
     reader = READERS.get(form)
