@@ -35,6 +35,9 @@ def sent(gateway: Sandbox, *names: str) -> dict[str, Any]:
         ("gpt-4o", "high", {}, "gpt-4o does not think, so effort was not sent."),
         ("deepseek-chat", "high", {"thinking": {"type": "enabled"}}, ""),
         ("deepseek-reasoner", "none", {}, "deepseek-reasoner always thinks."),
+        ("deepseek-reasoner", "high", {}, ""),
+        ("gemini-3-pro-preview", "none", {}, "gemini-3-pro-preview always thinks."),
+        ("gemini-3-pro-preview", "low", {"reasoning_effort": "low"}, ""),
     ],
 )
 async def test_effort_is_said_in_the_makers_words(

@@ -169,6 +169,28 @@ def test_every_model_setting_has_a_preference_list():
     assert all(shipped().preferences(word) for word in SETTINGS_WORDS)
 
 
+@pytest.mark.parametrize(
+    ("names", "trait"),
+    [
+        ("gemini-2.5-pro google/gemini-2.5-pro gemini-3-pro-preview gemini-3.1-pro-preview", "always_thinks"),
+        ("gemini-2.5-flash gemini-3-flash-preview gemini-3.1-flash-lite gemini-3.8-flash", "thinks_by_default"),
+        ("gemini-2.5-flash-lite deepseek-v3.1 deepseek-v3.2 deepseek-v3.2-exp qwen-plus", "thinks_when_asked"),
+        ("deepseek-reasoner deepseek-r1-0528 qvq-max qwen3-vl-32b-thinking", "always_thinks"),
+        ("qwen3-235b-a22b-thinking-2507 qwen3-next-80b-a3b-thinking qwq-plus", "always_thinks"),
+        ("deepseek-v4-flash deepseek-v4-pro qwen3.5-plus qwen3.5-flash", "thinks_by_default"),
+        ("claude-opus-5 claude-sonnet-5 claude-opus-5-5 claude-haiku-5-5 claude-opus-5-20260801", "thinks_by_default"),
+        ("gemini-2.0-flash gemini-2.5-flash-image deepseek-chat deepseek-v3 claude-sonnet-4-5 claude-opus-4-8", ""),
+        ("qwen3-235b-a22b-instruct-2507 qwen3-vl-32b-instruct qwen3-coder-plus", ""),
+    ],
+)
+def test_whether_a_model_thinks_is_known_and_from_where(names: str, trait: str):
+    """The makers' documentation of thinking, as each row's source names it."""
+    for name in names.split():
+        entry = shipped().entry(name)
+        assert [one for one in entry.traits if "think" in one] == ([trait] if trait else []), name
+        assert not trait or entry.source or entry.name.startswith("deepseek-r"), name
+
+
 def test_facts_can_be_made_from_another_mapping():
     """Our promise: the shipped file is only one source of facts."""
     facts = Facts.read({"families": [{"match": ["House-*"], "capabilities": ["chat"], "context": 1000}]})

@@ -303,4 +303,7 @@ def test_an_answer_that_nobody_counted_costs_what_is_seen_of_it() -> None:
 def test_thoughts_that_nobody_counted_are_not_forgotten() -> None:
     """Our promise: the words of a model that thinks do not tell what its thoughts cost."""
     assert ended("o3", "Yes.") == ended("o3", "")
+    for name in ("gemini-2.5-pro", "gemini-2.5-flash", "deepseek-v4-flash", "claude-opus-5", "qwen3.5-plus"):
+        assert ended(name, "Yes.") == ended(name, "") > 0, name
+    assert ended("gemini-2.5-flash-lite", "Yes.") < ended("gemini-2.5-flash-lite", "")
     assert ended("gpt-5.1", "Yes.") == ended("gpt-5.1", "") > 0

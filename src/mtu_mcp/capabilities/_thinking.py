@@ -33,9 +33,11 @@ def thinking_fields(
         return _qwen(entry, effort, options, plain=plain)
     if effort is None:
         return {}, ""
+    if "always_thinks" in entry.traits and effort == "none":
+        return {}, f"{entry.name} always thinks."
     if entry.vendor == "DeepSeek":
         if "always_thinks" in entry.traits:
-            return {}, f"{entry.name} always thinks." if effort == "none" else ""
+            return {}, ""
         return {"thinking": {"type": "disabled" if effort == "none" else "enabled"}}, ""
     if entry.vendor == "OpenAI" and entry.source and not entry.can("reasoning"):
         return {}, "" if effort == "none" else f"{entry.name} does not think, so effort was not sent."
