@@ -14,7 +14,7 @@ from mtu_mcp.sandbox.assistants_fields import ASSISTANT, ASSISTANT_CHANGES, requ
 from mtu_mcp.sandbox.bodies import read_checked
 from mtu_mcp.sandbox.desk import Desk, desk_of
 from mtu_mcp.sandbox.fields import string
-from mtu_mcp.sandbox.paging import PAGES, missing, page, read_query
+from mtu_mcp.sandbox.paging import PAGES, find, missing, page, read_query
 from mtu_mcp.sandbox.refusals import Invalid
 from mtu_mcp.sandbox.replies import json_reply
 
@@ -72,10 +72,7 @@ async def delete_assistant(request: Request) -> Response:
 
 def find_assistant(desk: Desk, wanted: str) -> Body:
     """The assistant of that id; 404 when there is none."""
-    found = desk.drawer(DRAWER).get(wanted)
-    if found is None:
-        raise missing("assistant", wanted)
-    return found
+    return find(desk.drawer(DRAWER), wanted, "assistant")
 
 
 def _given(request: Request) -> tuple[Body, list[Body]]:

@@ -25,7 +25,7 @@ from mtu_mcp.sandbox.fields import (
     record,
     string,
 )
-from mtu_mcp.sandbox.paging import AFTER, matches, missing, page, read_nothing, read_query
+from mtu_mcp.sandbox.paging import AFTER, find, matches, page, read_nothing, read_query
 from mtu_mcp.sandbox.refusals import Refusal
 from mtu_mcp.sandbox.replies import json_reply
 
@@ -139,11 +139,7 @@ async def delete_model(request: Request) -> Response:
 
 
 def _found(request: Request) -> Body:
-    wanted = request.path_params["job"]
-    kept = desk_of(request).drawer(tuning.DRAWER).get(wanted)
-    if kept is None:
-        raise missing("fine-tuning job", wanted)
-    return kept
+    return find(desk_of(request).drawer(tuning.DRAWER), request.path_params["job"], "fine-tuning job")
 
 
 _JOBS = "/v1/fine_tuning/jobs"

@@ -4,7 +4,7 @@ Lists are kept oldest first; the order of the page is the query's, or else the e
 with the newest, stored completions with the oldest. `before` cuts the page at its other end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -71,6 +71,14 @@ def matches(row: Body, asked: Body) -> bool:
 def missing(kind: str, wanted: str) -> Refusal:
     """Nothing is kept under that id."""
     return Refusal(404, f"No {kind} found with id '{wanted}'.", code="not_found")
+
+
+def find(drawer: Mapping[str, Any], wanted: str, kind: str) -> Any:
+    """What is kept under that id; 404 when there is nothing."""
+    found = drawer.get(wanted)
+    if found is None:
+        raise missing(kind, wanted)
+    return found
 
 
 async def read_nothing(request: Request) -> None:

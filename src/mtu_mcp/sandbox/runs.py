@@ -17,7 +17,7 @@ from mtu_mcp.sandbox.bodies import read_checked
 from mtu_mcp.sandbox.conversation import answer, read_talk
 from mtu_mcp.sandbox.desk import SIGNATURE, Desk, desk_of
 from mtu_mcp.sandbox.fields import Table, listing, one_of
-from mtu_mcp.sandbox.paging import PAGES, missing, page, read_nothing, read_query
+from mtu_mcp.sandbox.paging import PAGES, find, missing, page, read_nothing, read_query
 from mtu_mcp.sandbox.refusals import Invalid, Refusal
 from mtu_mcp.sandbox.replies import json_reply, stream_reply
 from mtu_mcp.sandbox.run_events import tell_run
@@ -231,11 +231,7 @@ async def get_step(request: Request) -> Response:
 
 def _found(request: Request) -> tuple[Thread, Body]:
     thread = find_thread(request)
-    wanted = request.path_params["run"]
-    run = thread.runs.get(wanted)
-    if run is None:
-        raise missing("run", wanted)
-    return thread, run
+    return thread, find(thread.runs, request.path_params["run"], "run")
 
 
 _RUNS = "/v1/threads/{thread}/runs"

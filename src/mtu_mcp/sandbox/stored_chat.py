@@ -16,7 +16,7 @@ from mtu_mcp.sandbox.chat_fields import METADATA
 from mtu_mcp.sandbox.conversation import text_of
 from mtu_mcp.sandbox.desk import Desk, desk_of
 from mtu_mcp.sandbox.fields import Table, string
-from mtu_mcp.sandbox.paging import PAGE, matches, missing, page, read_query
+from mtu_mcp.sandbox.paging import PAGE, find, matches, page, read_query
 from mtu_mcp.sandbox.replies import json_reply
 
 Body = dict[str, Any]
@@ -90,11 +90,7 @@ async def list_messages(request: Request) -> Response:
 
 
 def _found(request: Request) -> Body:
-    wanted = request.path_params["completion"]
-    kept = desk_of(request).drawer(_DRAWER).get(wanted)
-    if kept is None:
-        raise missing("completion", wanted)
-    return kept
+    return find(desk_of(request).drawer(_DRAWER), request.path_params["completion"], "completion")
 
 
 _ONE = "/v1/chat/completions/{completion}"

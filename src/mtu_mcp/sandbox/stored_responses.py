@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from mtu_mcp.sandbox.desk import Desk, desk_of
 from mtu_mcp.sandbox.fields import Table, boolean, integer, listing, one_of
-from mtu_mcp.sandbox.paging import PAGE, missing, page, read_nothing, read_query
+from mtu_mcp.sandbox.paging import PAGE, find, page, read_nothing, read_query
 from mtu_mcp.sandbox.refusals import Refusal
 from mtu_mcp.sandbox.replies import json_reply, stream_reply
 from mtu_mcp.sandbox.responses_events import events
@@ -101,11 +101,7 @@ async def list_items(request: Request) -> Response:
 
 
 def _found(request: Request) -> Body:
-    wanted = request.path_params["response"]
-    kept = desk_of(request).drawer(_DRAWER).get(wanted)
-    if kept is None:
-        raise missing("response", wanted)
-    return kept
+    return find(desk_of(request).drawer(_DRAWER), request.path_params["response"], "response")
 
 
 _ONE = "/v1/responses/{response}"

@@ -14,7 +14,7 @@ from mtu_mcp.sandbox.assistants_fields import LABELS, MESSAGE, THREAD, THREAD_CH
 from mtu_mcp.sandbox.bodies import read_checked
 from mtu_mcp.sandbox.desk import Desk, desk_of
 from mtu_mcp.sandbox.fields import string
-from mtu_mcp.sandbox.paging import PAGES, missing, page, read_query
+from mtu_mcp.sandbox.paging import PAGES, find, missing, page, read_query
 from mtu_mcp.sandbox.refusals import Refusal
 from mtu_mcp.sandbox.replies import json_reply
 
@@ -103,11 +103,7 @@ async def delete_thread(request: Request) -> Response:
 def find_thread(request: Request, version: int = 2) -> Thread:
     """The thread of the path; 404 when there is none."""
     require_version(request, version)
-    wanted = request.path_params["thread"]
-    found = desk_of(request).drawer(_DRAWER).get(wanted)
-    if found is None:
-        raise missing("thread", wanted)
-    return found
+    return find(desk_of(request).drawer(_DRAWER), request.path_params["thread"], "thread")
 
 
 async def create_message(request: Request) -> Response:
@@ -147,11 +143,7 @@ async def delete_message(request: Request) -> Response:
 
 
 def _message(request: Request, version: int = 2) -> Body:
-    wanted = request.path_params["message"]
-    found = find_thread(request, version).messages.get(wanted)
-    if found is None:
-        raise missing("message", wanted)
-    return found
+    return find(find_thread(request, version).messages, request.path_params["message"], "message")
 
 
 def _files(message: Body) -> list[Body]:
