@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import anyio
 import anyio.to_thread
 
+from mtu_mcp.capabilities._opening import open_here
 from mtu_mcp.capabilities._upstream import offered, upload_of
 from mtu_mcp.errors import BadInput, LimitExceeded, NotOffered, Overloaded, Rejected
 from mtu_mcp.gateway import FileEntry, current_scope
@@ -93,17 +94,7 @@ class Desk:
         return await self._read(media)
 
     async def _open(self, reference: str) -> Media:
-        from mtu_mcp.media import open_reference
-
-        media = await open_reference(
-            reference,
-            workspace=self._workspace,
-            library=self._app.library,
-            families=("document", "image"),
-            max_bytes=MOST_BYTES,
-            keep_urls=False,
-            download=self._app.download,
-        )
+        media = await open_here(self._app, self._workspace, reference, ("document", "image"), MOST_BYTES)
         if media.kind.family == "image" and (media.size or 0) > MOST_PICTURE_BYTES:
             raise LimitExceeded(f"{media.name} has {media.size:,} bytes; a picture may have {MOST_PICTURE_BYTES:,}.")
         return media

@@ -6,9 +6,10 @@ listed without a server, and the edge (errors, redaction, toolsets) is applied t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from mtu_mcp.capabilities._params import files_of
 
@@ -78,6 +79,11 @@ class Content:
 
     data: str | bytes
     mime: str = "text/plain"
+
+    @classmethod
+    def of(cls, value: object) -> Self:
+        """Data as JSON."""
+        return cls(json.dumps(value, ensure_ascii=False, indent=1, default=str), "application/json")
 
 
 @dataclass(frozen=True, slots=True)

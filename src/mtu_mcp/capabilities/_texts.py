@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio.to_thread
 
+from mtu_mcp.capabilities._opening import open_here
 from mtu_mcp.errors import BadInput
 
 if TYPE_CHECKING:
@@ -36,17 +37,7 @@ async def text_or_file(app: App, roots: Sequence[Path], text: str | None, file: 
 
 
 async def _read(app: App, roots: Sequence[Path], file: str) -> tuple[str, str]:
-    from mtu_mcp.media import open_reference
-
-    media = await open_reference(
-        file,
-        workspace=app.workspace(roots),
-        library=app.library,
-        families=("document", "unknown"),
-        max_bytes=MOST_BYTES,
-        keep_urls=False,
-        download=app.download,
-    )
+    media = await open_here(app, app.workspace(roots), file, ("document", "unknown"), MOST_BYTES)
     text = decoded(await anyio.to_thread.run_sync(media.read))
     if text is None:
         raise BadInput(

@@ -25,6 +25,7 @@ from mtu_mcp.capabilities._answers import Answer, told_sum
 from mtu_mcp.capabilities._asks import ask_roots, folders
 from mtu_mcp.capabilities._jobs import JobKind, register
 from mtu_mcp.capabilities._lines import MOST_BYTES, MOST_LINES, Lines, checked, require_limits, written
+from mtu_mcp.capabilities._opening import open_here
 from mtu_mcp.capabilities._params import DocumentName, ModelName, Options
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
 from mtu_mcp.capabilities._upstream import asking, choose, further_fields, offered, remark
@@ -124,17 +125,7 @@ def _opening(text: str) -> str:
 
 
 async def _from_file(app: App, workspace: Workspace, file: str) -> Plan:
-    from mtu_mcp.media import open_reference
-
-    media = await open_reference(
-        file,
-        workspace=workspace,
-        library=app.library,
-        families=("document",),
-        max_bytes=max(MOST_BYTES.values()),
-        keep_urls=False,
-        download=app.download,
-    )
+    media = await open_here(app, workspace, file, ("document",), max(MOST_BYTES.values()))
     lines = await anyio.to_thread.run_sync(_check, media)
     # The gateway goes by the name's ending.
     name = media.name if media.name.lower().endswith(".jsonl") else f"{media.name.rpartition('.')[0] or 'batch'}.jsonl"

@@ -21,6 +21,7 @@ from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
 from mtu_mcp.capabilities._nearness import MOST_PAIRED, Near, nearest_pairs, nearest_to
+from mtu_mcp.capabilities._opening import open_here
 from mtu_mcp.capabilities._params import DocumentName
 from mtu_mcp.capabilities._passages import Passages, read_passages, written
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
@@ -31,7 +32,7 @@ from mtu_mcp.errors import BadInput, LimitExceeded, MtuError
 if TYPE_CHECKING:
     from mtu_mcp.catalogue import Choice, Entry
     from mtu_mcp.gateway.embeddings import Vector
-    from mtu_mcp.media import Media, Saved, Workspace
+    from mtu_mcp.media import Saved, Workspace
 
 MOST_BYTES: Final = 64 * 1024 * 1024
 MOST_TEXTS: Final = 5_000
@@ -88,7 +89,7 @@ async def _gather(app: App, workspace: Workspace, texts: list[str] | None, file:
     if bool(texts) == bool(file):
         raise BadInput("Give texts or a file, one of the two.")
     if file:
-        media = await _open(app, workspace, file)
+        media = await open_here(app, workspace, file, ("document",), MOST_BYTES)
         data = await anyio.to_thread.run_sync(media.read)
         found = await anyio.to_thread.run_sync(read_passages, data, media.kind.extension, media.name)
         name = media.name
@@ -101,20 +102,6 @@ async def _gather(app: App, workspace: Workspace, texts: list[str] | None, file:
             f"{name} holds {len(found.texts):,} texts; one call takes {MOST_TEXTS:,}.", advice="Split them."
         )
     return found, name
-
-
-async def _open(app: App, workspace: Workspace, file: str) -> Media:
-    from mtu_mcp.media import open_reference
-
-    return await open_reference(
-        file,
-        workspace=workspace,
-        library=app.library,
-        families=("document",),
-        max_bytes=MOST_BYTES,
-        keep_urls=False,
-        download=app.download,
-    )
 
 
 def _check(entry: Entry, texts: list[str], dimensions: int | None) -> None:

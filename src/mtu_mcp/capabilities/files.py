@@ -6,7 +6,6 @@ any host reads, and are paid for.
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -20,6 +19,7 @@ from pydantic import Field
 from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
+from mtu_mcp.capabilities._opening import open_here
 from mtu_mcp.capabilities._params import File
 from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec, ToolSpec
 from mtu_mcp.capabilities._upstream import offered, upload_of
@@ -29,7 +29,7 @@ from mtu_mcp.gateway import FileEntry
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mtu_mcp.media import Family, Media, Saved, Workspace
+    from mtu_mcp.media import Family, Saved, Workspace
 
 MOST_BYTES: Final = 512 * 1024 * 1024
 """The Files API takes files of at most 512 MB."""
@@ -79,7 +79,7 @@ async def manage_files(
 
 
 async def _upload(app: App, answer: Answer, workspace: Workspace, file: str, purpose: str | None) -> None:
-    media = await _open(app, workspace, file)
+    media = await open_here(app, workspace, file, FAMILIES, MOST_BYTES)
     named = (purpose or "").strip()
     meant = [named] if named else ["batch"] if media.kind.extension == "jsonl" else list(USUAL)
     async with offered(app, "files"):
@@ -93,20 +93,6 @@ async def _upload(app: App, answer: Answer, workspace: Workspace, file: str, pur
     answer.say(f"Uploaded: {row(entry)}")
     if entry.status == "uploaded":
         answer.note("The gateway is still parsing it.")
-
-
-async def _open(app: App, workspace: Workspace, file: str) -> Media:
-    from mtu_mcp.media import open_reference
-
-    return await open_reference(
-        file,
-        workspace=workspace,
-        library=app.library,
-        families=FAMILIES,
-        max_bytes=MOST_BYTES,
-        keep_urls=False,
-        download=app.download,
-    )
 
 
 async def _list(app: App, answer: Answer, after: str, purpose: str) -> None:
@@ -183,7 +169,7 @@ async def file(file_id: str) -> Content:
         "detail": entry.detail,
     }
     known = {name: value for name, value in facts.items() if value not in (None, "")}
-    return Content(json.dumps(known, ensure_ascii=False, indent=1), "application/json")
+    return Content.of(known)
 
 
 async def _complete_file(typed: str, given: Mapping[str, str]) -> list[str]:

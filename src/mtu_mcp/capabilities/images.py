@@ -21,6 +21,7 @@ from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_model, ask_roots, can_sample, folders, said
 from mtu_mcp.capabilities._endpoints import ask
+from mtu_mcp.capabilities._opening import open_here
 from mtu_mcp.capabilities._params import ModelName, Options, PictureName
 from mtu_mcp.capabilities._parts import image_part, text_part
 from mtu_mcp.capabilities._picture_limits import require_prompt, require_takes
@@ -161,20 +162,7 @@ async def _full_prompt(
 
 
 async def _open(app: App, workspace: Workspace, references: Sequence[str]) -> list[Media]:
-    from mtu_mcp.media import open_reference
-
-    return [
-        await open_reference(
-            text,
-            workspace=workspace,
-            library=app.library,
-            families=("image",),
-            max_bytes=MOST_INPUT_BYTES,
-            keep_urls=False,
-            download=app.download,
-        )
-        for text in references
-    ]
+    return [await open_here(app, workspace, text, ("image",), MOST_INPUT_BYTES) for text in references]
 
 
 async def _make(

@@ -6,7 +6,6 @@ kind of job is and how it goes on is the business of the capability that starts 
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import suppress
 from contextvars import copy_context
@@ -108,12 +107,12 @@ async def _waited(app: App, job: Job, seconds: float) -> Job:
 async def one_job(job: str) -> Content:
     """One job: state, result, cost."""
     found = await _find(current_app(), job)
-    return _json({**_facts(found), "remote": found.remote, "result": found.result})
+    return Content.of({**_facts(found), "remote": found.remote, "result": found.result})
 
 
 async def all_jobs() -> Content:
     """Jobs, the latest first."""
-    return _json([_facts(found) for found in await current_app().records.jobs.list(MOST_LISTED)])
+    return Content.of([_facts(found) for found in await current_app().records.jobs.list(MOST_LISTED)])
 
 
 def _facts(found: Job) -> dict[str, Any]:
@@ -127,10 +126,6 @@ def _facts(found: Job) -> dict[str, Any]:
         "note": found.note,
         "cost_cny": found.cost,
     }
-
-
-def _json(value: Any) -> Content:
-    return Content(json.dumps(value, ensure_ascii=False, indent=1), "application/json")
 
 
 async def _complete_job(typed: str, given: Mapping[str, str]) -> list[str]:

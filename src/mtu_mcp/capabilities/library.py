@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
@@ -27,7 +26,7 @@ async def conversations() -> Content:
         {"name": one.name, "turns": one.turns, "model": one.model, "updated": one.updated, "starts": one.opening}
         for one in kept
     ]
-    return _json(rows)
+    return Content.of(rows)
 
 
 async def conversation(name: str) -> Content:
@@ -55,7 +54,7 @@ async def media() -> Content:
         {"name": one.name, "uri": one.uri, "mime": one.kind.mime, "bytes": one.size, "path": str(one.path)}
         for one in files
     ]
-    return _json(rows)
+    return Content.of(rows)
 
 
 async def media_file(name: str) -> Content:
@@ -92,10 +91,6 @@ async def _complete_media(typed: str, given: Mapping[str, str]) -> list[str]:
     except MtuError:
         return []
     return [one.name for one in files if typed.casefold() in one.name.casefold()]
-
-
-def _json(value: Any) -> Content:
-    return Content(json.dumps(value, ensure_ascii=False, indent=1, default=str), "application/json")
 
 
 CAPABILITY = Capability(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 from mcp.server.mcpserver.resolve import Resolve
@@ -120,7 +119,7 @@ async def models() -> Content:
     app = current_app()
     offer = await app.catalogue.offered()
     entries = await app.catalogue.entries()
-    return _json({"live": offer.live, "note": offer.note, "models": [_facts(entry) for entry in entries]})
+    return Content.of({"live": offer.live, "note": offer.note, "models": [_facts(entry) for entry in entries]})
 
 
 async def model(model: str) -> Content:
@@ -132,23 +131,19 @@ async def model(model: str) -> Content:
         raise NotFound(f"This gateway lists no model {model!r}.", advice=f"Nearest: {', '.join(near)}." if near else "")
     entry = app.catalogue.entry(model)
     more = {"cny_per_1k": _whole_price(entry), "source": entry.source}
-    return _json({"live": offer.live, **_facts(entry), **{key: value for key, value in more.items() if value}})
+    return Content.of({"live": offer.live, **_facts(entry), **{key: value for key, value in more.items() if value}})
 
 
 async def prices() -> Content:
     """Known list prices in CNY per 1,000 tokens; the gateway's own multiplier is not known."""
     entries = await current_app().catalogue.entries()
-    return _json({entry.name: _whole_price(entry) for entry in entries if entry.prices})
+    return Content.of({entry.name: _whole_price(entry) for entry in entries if entry.prices})
 
 
 async def _complete_model(typed: str, given: Mapping[str, str]) -> list[str]:
     del given
     names = (await current_app().catalogue.offered()).names
     return [name for name in names if typed.casefold() in name.casefold()]
-
-
-def _json(value: Any) -> Content:
-    return Content(json.dumps(value, ensure_ascii=False, indent=1), "application/json")
 
 
 CAPABILITY = Capability(

@@ -23,6 +23,7 @@ from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer, told_sum
 from mtu_mcp.capabilities._asks import ask_roots, can_ask, folders
 from mtu_mcp.capabilities._finding import ranked
+from mtu_mcp.capabilities._opening import open_here
 from mtu_mcp.capabilities._outcomes import keeps_files, present
 from mtu_mcp.capabilities._params import FileSlot
 from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec, ToolSpec
@@ -223,19 +224,10 @@ def _require_approval(operation: Operation, approval: ElicitationResult[Approval
 async def _open(
     app: App, workspace: Workspace, operation: Operation, arguments: Mapping[str, Any]
 ) -> dict[str, list[Upload]]:
-    from mtu_mcp.media import open_reference
-
     opened: dict[str, list[Upload]] = {}
     for name, text in _references(operation, arguments):
-        media = await open_reference(
-            text,
-            workspace=workspace,
-            library=app.library,
-            families=operation.files[name].families,
-            max_bytes=operation.files[name].max_bytes,
-            keep_urls=False,
-            download=app.download,
-        )
+        rule = operation.files[name]
+        media = await open_here(app, workspace, text, rule.families, rule.max_bytes)
         opened.setdefault(name, []).append(upload_of(media))
     return opened
 
@@ -262,22 +254,18 @@ def _facts(operation: Operation) -> dict[str, Any]:
 async def operations() -> Content:
     """Every documented operation: name, group, method, path, state and one line of help."""
     names = ("name", "group", "method", "path", "state", "help")
-    return _json([{name: getattr(operation, name) for name in names} for operation in all_operations().values()])
+    return Content.of([{name: getattr(operation, name) for name in names} for operation in all_operations().values()])
 
 
 async def operation(name: str) -> Content:
     """One operation with the JSON Schema of its arguments."""
     found = _named(name)
-    return _json({**_facts(found), "pages": found.titles})
+    return Content.of({**_facts(found), "pages": found.titles})
 
 
 async def _complete_operation(typed: str, given: Mapping[str, str]) -> list[str]:
     del given
     return [name for name in all_operations() if typed.casefold() in name]
-
-
-def _json(value: Any) -> Content:
-    return Content(json.dumps(value, ensure_ascii=False, indent=1), "application/json")
 
 
 CAPABILITY = Capability(

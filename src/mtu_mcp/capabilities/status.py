@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 import mtu_mcp
@@ -41,7 +40,7 @@ async def status() -> Content:
         "problems": list(app.settings.problems),
         "checks": [finding.data() for finding in await _checks(app, offer)],
     }
-    return Content(json.dumps(facts, ensure_ascii=False, indent=1), "application/json")
+    return Content.of(facts)
 
 
 async def _default(app: App, ability: Ability, offer: Offer) -> str:

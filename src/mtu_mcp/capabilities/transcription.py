@@ -14,6 +14,7 @@ from pydantic import Field
 from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._asks import ask_roots, folders
+from mtu_mcp.capabilities._opening import open_here
 from mtu_mcp.capabilities._params import File, ModelName, Options
 from mtu_mcp.capabilities._recordings import MOST_BYTES, Outcome, must_cut, transcribe_pieces
 from mtu_mcp.capabilities._spec import Capability, ToolSpec
@@ -25,7 +26,7 @@ from mtu_mcp.gateway import Segment, Transcript, TranscriptionRequest
 if TYPE_CHECKING:
     from mtu_mcp.catalogue import AudioLimits
     from mtu_mcp.catalogue import Capability as Ability
-    from mtu_mcp.media import Media, Workspace
+    from mtu_mcp.media import Media
 
 MOST_FILE_BYTES: Final = 8 * 1024**3
 """A day of video; longer recordings are cut and sent in pieces."""
@@ -64,7 +65,9 @@ async def transcribe(
             "speakers and to_english do not go together.", advice="Transcribe with speakers, then translate."
         )
     capability = _capability(output, to_english, speakers)
-    media = await _open(app, app.workspace(folders(roots)), file)
+    most = _MOST.get(file.strip()[:5].lower(), MOST_FILE_BYTES)
+    workspace = app.workspace(folders(roots))
+    media = await open_here(app, workspace, file, ("audio", "video"), most, app.download_large)
     chosen = await choose(app, capability, model)
     limits = app.catalogue.entry(chosen.model).audio
     if hint and limits and not limits.prompt:
@@ -141,20 +144,6 @@ def _response_format(app: App, model: str, output: Format, speakers: bool) -> st
     audio = app.catalogue.entry(model).audio
     known = audio.answers if audio else ()
     return next((name for name in (*wanted, "verbose_json", "json") if name in known), wanted[0])
-
-
-async def _open(app: App, workspace: Workspace, file: str) -> Media:
-    from mtu_mcp.media import open_reference
-
-    return await open_reference(
-        file,
-        workspace=workspace,
-        library=app.library,
-        families=("audio", "video"),
-        max_bytes=_MOST.get(file.strip()[:5].lower(), MOST_FILE_BYTES),
-        keep_urls=False,
-        download=app.download_large,
-    )
 
 
 def _fields(language: str | None, hint: str | None, speakers: bool, to_english: bool) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -38,7 +37,7 @@ async def usage() -> Content:
 async def usage_of(month: str) -> Content:
     """The same of another month, such as 2026-11."""
     report = await current_app().budget.report(month, _whose())
-    return Content(json.dumps(report.as_dict(), ensure_ascii=False, indent=1), "application/json")
+    return Content.of(report.as_dict())
 
 
 def _whose() -> str | None:
