@@ -189,7 +189,6 @@ async def test_a_cancelled_call_frees_the_conversation_whether_it_held_it_or_wai
     with anyio.fail_after(5):
         async with records.conversations.turn("x"):
             pass
-    assert records.conversations.in_use == ()
 
 
 async def test_a_failed_call_frees_the_conversation(records: Records):
@@ -197,7 +196,9 @@ async def test_a_failed_call_frees_the_conversation(records: Records):
     with pytest.raises(ValueError, match="broke"):
         async with records.conversations.turn("x"):
             raise ValueError("broke")
-    assert records.conversations.in_use == ()
+    with anyio.fail_after(5):
+        async with records.conversations.turn("x"):
+            pass
 
 
 async def test_another_owners_conversations_are_not_visible(records: Records):

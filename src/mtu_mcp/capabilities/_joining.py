@@ -31,12 +31,10 @@ class Part:
     Attributes:
         piece: The piece.
         transcript: What was said, on the piece's own clock; None where it is missing.
-        lack: Why it is missing.
     """
 
     piece: Piece
     transcript: Transcript | None = None
-    lack: str = ""
 
 
 def join(parts: Sequence[Part], model: str) -> Transcript:

@@ -170,12 +170,6 @@ class Gateway:
 
         return await models.list_all(self._wire)
 
-    async def retrieve_model(self, model: str) -> "ModelEntry":
-        """Ask after one model; costs nothing."""
-        from mtu_mcp.gateway import models
-
-        return await models.retrieve(self._wire, model)
-
     async def embed(self, request: "EmbeddingRequest") -> "Embeddings":
         """Turn texts into vectors."""
         from mtu_mcp.gateway import embeddings

@@ -7,16 +7,14 @@ bare; an entry may be just a name.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
-from mtu_mcp.errors import BadInput
 from mtu_mcp.gateway.shapes import mapping, sequence, text, whole
 
 if TYPE_CHECKING:
     from mtu_mcp.gateway.wire import Wire
 
 ENDPOINT: Final = "models"
-_EXPECTED: Final = ("data", "models", "id")
+_EXPECTED: Final = ("data", "models")
 _MOST: Final = 10_000
 
 
@@ -48,24 +46,6 @@ async def list_all(wire: "Wire") -> tuple[ModelEntry, ...]:
             raise body.odd("an object without a list of models")
         entries = (entry for item in listed[:_MOST] if (entry := _entry(item)))
         return tuple({entry.id: entry for entry in entries}.values())
-
-
-async def retrieve(wire: "Wire", model: str) -> ModelEntry:
-    """Ask after one model. Costs nothing.
-
-    Raises:
-        UnknownModel: The gateway does not have it.
-    """
-    from mtu_mcp.gateway.wire import Call
-
-    if not model.strip("./ "):
-        raise BadInput(f"{model!r} is not a model's name.")
-    async with wire.open(Call(f"{ENDPOINT}/{quote(model, safe=':@')}", model)) as body:
-        raw = mapping(await body.json(_EXPECTED))
-        entry = _entry(mapping(raw.get("data")) or raw)
-        if entry is None:
-            raise body.odd("an object without an id")
-        return entry
 
 
 def _entry(raw: object) -> ModelEntry | None:

@@ -102,11 +102,6 @@ class Conversations:
         self._changed = changed
         self._queues: dict[str, _Queue] = {}
 
-    @property
-    def in_use(self) -> tuple[str, ...]:
-        """The conversations a call holds or waits for right now."""
-        return tuple(self._queues)
-
     async def load(self, name: str) -> Conversation | None:
         """The conversation of that name, or None if there is none."""
         key = conversation_name(name)
