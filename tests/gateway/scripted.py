@@ -67,7 +67,11 @@ class ScriptedTransport(httpx.AsyncBaseTransport):
         self.script = list(script)
         self.sent: list[Sent] = []
         self.closed = 0
+        self.left = 0
         self.stalled = anyio.Event()
+
+    async def aclose(self) -> None:
+        self.left += 1
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         body = await request.aread()

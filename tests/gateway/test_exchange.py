@@ -334,11 +334,13 @@ async def test_an_answer_is_told_from_an_error_whatever_else_it_says():
 
 async def test_a_closed_gateway_lets_go_of_its_connections():
     """Our promise: nothing stays open."""
-    gateway, _, _ = open_gateway(json_body('{"data":[]}'))
+    gateway, transport, _ = open_gateway(json_body('{"data":[]}'))
     await gateway.aclose()
     await gateway.list_models()
+    assert not transport.left
     await gateway.aclose()
     await gateway.aclose()
+    assert transport.left == 1
 
 
 async def test_a_branch_counts_in_both_scopes_and_names_its_progress() -> None:

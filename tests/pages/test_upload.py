@@ -156,7 +156,7 @@ def slowly(browser: Browser, bytes_a_second: int) -> None:
 async def test_a_bar_shows_how_much_has_arrived(environ: dict[str, str], browser: Browser, tmp_path: Path) -> None:
     """Our promise: a large file shows how far it is, in figures as well, to a screen reader too; then the bar is gone."""
     file = tmp_path / f"红 fox {'and her tail ' * 9}.txt"
-    file.write_text("fox\n" * 250_000)
+    file.write_text("fox\n" * 250_000, encoding="utf-8")
     async with inviting(environ) as (app, _, link):
 
         def hand_in() -> None:
@@ -184,7 +184,7 @@ async def test_a_file_on_its_way_is_stopped_by_keyboard_and_can_be_sent_again(
 ) -> None:
     """WCAG 2.2, 2.1.1: the focus is on what stops it, comes back to the choice, and the link is still good."""
     file = tmp_path / "long.txt"
-    file.write_text("fox\n" * 250_000)
+    file.write_text("fox\n" * 250_000, encoding="utf-8")
     async with inviting(environ) as (app, _, link):
 
         def hand_in() -> None:
