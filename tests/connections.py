@@ -23,6 +23,7 @@ from mcp.types import CallToolResult, CreateMessageResult, ListRootsResult, Root
 from mtu_mcp.app import App, open_app
 from mtu_mcp.server.assembly import build_server
 from mtu_mcp.server.http import build_http_app, build_sse_app
+from mtu_mcp.server.partings import Parting
 from mtu_mcp.settings import Settings
 
 HANDSHAKE = "legacy"
@@ -96,7 +97,11 @@ async def listening(app: App, transport: str) -> AsyncGenerator[str]:
         port = listener.getsockname()[1]
         make = build_sse_app if transport == "sse" else build_http_app
         config = uvicorn.Config(
-            make(build_server(app), app.settings), log_level="critical", timeout_graceful_shutdown=0, ws="none"
+            make(build_server(app), app.settings),
+            http=Parting,
+            log_level="critical",
+            timeout_graceful_shutdown=0,
+            ws="none",
         )
         server = uvicorn.Server(config)
         async with anyio.create_task_group() as tasks:

@@ -141,8 +141,7 @@ class Storm:
             base = child.error_line("listening on").split()[-1].removesuffix("/mcp")
             async with httpx.AsyncClient(trust_env=False, timeout=PATIENT, limits=limits) as http:
                 await self._rage(http, base, calls, at_once)
-        self._count()
-        return self.figures
+        return counted(self.figures, self._gateway)
 
     async def _rage(self, http: httpx.AsyncClient, base: str, calls: int, at_once: int) -> None:
         room = anyio.CapacityLimiter(at_once)
@@ -194,18 +193,21 @@ class Storm:
                 if found is not None and "It goes on" not in said(found):
                     results.append(found)
 
-    def _count(self) -> None:
-        paid, asked = Counter[str](), set[str]()
-        for entry in self._gateway.journal:
-            if entry.method == "POST":
-                self.figures.spending += 1
-                asked.add(_mark(json.dumps(entry.asked)))
-                self.figures.stopped += entry.ended == "client closed"
-                self.figures.crossed += "unread" in entry.notes
-                if entry.ended == "answered" and entry.status == 200 and "unread" not in entry.notes:
-                    paid[_mark(json.dumps(entry.asked))] += 1
-        self.figures.paid_twice = [mark for mark, times in paid.items() if times > 1]
-        assert len(asked) + len(self.figures.lost) >= self.figures.calls, "every call can be told in the journal"
+
+def counted(figures: Figures, gateway: Sandbox) -> Figures:
+    """The figures with what the gateway's journal says of the calls."""
+    paid, asked = Counter[str](), set[str]()
+    for entry in gateway.journal:
+        if entry.method == "POST":
+            figures.spending += 1
+            asked.add(_mark(json.dumps(entry.asked)))
+            figures.stopped += entry.ended == "client closed"
+            figures.crossed += "unread" in entry.notes
+            if entry.ended == "answered" and entry.status == 200 and "unread" not in entry.notes:
+                paid[_mark(json.dumps(entry.asked))] += 1
+    figures.paid_twice = [mark for mark, times in paid.items() if times > 1]
+    assert len(asked) + len(figures.lost) >= figures.calls, "every call can be told in the journal"
+    return figures
 
 
 def _asked(number: int, dice: random.Random) -> tuple[str, dict[str, Any], str]:

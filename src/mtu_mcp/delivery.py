@@ -9,7 +9,7 @@ knows: the line went into the pipe, or the pipe was broken. What a host left unr
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,11 +21,26 @@ _delivery: ContextVar[Delivery | None] = ContextVar("mtu_mcp_delivery", default=
 
 
 class Delivery:
-    """Whether one response reached its client, and what waits to hear of it."""
+    """Whether one response reached its client, and what waits to hear of it.
 
-    def __init__(self) -> None:
-        self._left: bool | None = None
+    Args:
+        left: What is known from the start, where nothing can be seen later.
+
+    Attributes:
+        gone: Whether the client is known to have gone before the response was complete.
+    """
+
+    gone = False
+
+    def __init__(self, *, left: bool | None = None) -> None:
+        self._left = left
         self._waiting: list[tuple[bool, Callable[[], None]]] = []
+        self._crossed: list[Callable[[Delivery], None]] = []
+
+    @property
+    def left(self) -> bool:
+        """Whether it is known to have left."""
+        return self._left is True
 
     def once_left(self, call: Callable[[], None]) -> None:
         """Have something called if the response leaves whole, now or later."""
@@ -34,6 +49,24 @@ class Delivery:
     def otherwise(self, call: Callable[[], None]) -> None:
         """Have something called if it does not."""
         self._when(call, left=False)
+
+    def if_taken_back(self, call: Callable[[Delivery], None]) -> None:
+        """Have something called if it leaves and is taken back after that."""
+        self._crossed.append(call)
+
+    def let_be(self) -> None:
+        """Have nothing called any more if it is taken back."""
+        self._crossed.clear()
+
+    def take_back(self) -> None:
+        """Say that the host cancelled: what has not left counts as lost, and what has left is not read."""
+        if self._left is None:
+            self.settle(left=False)
+        elif self._left:
+            self._left = False
+            crossed, self._crossed = self._crossed, []
+            for call in crossed:
+                call(self)
 
     def _when(self, call: Callable[[], None], *, left: bool) -> None:
         if self._left is None:
@@ -56,8 +89,10 @@ def post_with(deliver: Callable[[Any], Delivery]) -> None:
     _posted.set(deliver)
 
 
-def bind_delivery(request: Any, number: Any) -> None:
-    """Make the delivery of a request's answer, if it is known, the one of this context.
+def bind_delivery(request: Any, number: Any) -> Delivery:
+    """Make the delivery of a request's answer the one of this context, and return it.
+
+    Where nobody can tell, on the older pair over HTTP and between two ends in one process, it counts as having left.
 
     Args:
         request: The HTTP request, if there is one.
@@ -65,12 +100,16 @@ def bind_delivery(request: Any, number: Any) -> None:
     """
     scope: Any = getattr(request, "scope", None)
     deliver = _posted.get()
+    made: Delivery | None = None
     if isinstance(scope, dict):
-        _delivery.set(scope.get(KEY))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-    else:
-        _delivery.set(deliver(number) if deliver is not None and number is not None else None)
+        made = cast("dict[str, Any]", scope).get(KEY)
+    elif deliver is not None and number is not None:
+        made = deliver(number)
+    made = made or Delivery(left=True)
+    _delivery.set(made)
+    return made
 
 
 def current_delivery() -> Delivery | None:
-    """How the answer to this context's request fares; None where nobody can tell, as between two ends in one process."""
+    """How the answer to this context's request fares; None without one."""
     return _delivery.get()

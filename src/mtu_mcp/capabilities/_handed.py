@@ -30,11 +30,15 @@ MEDIA: Final = "mtu://media/"
 
 
 def stored(result: CallToolResult) -> dict[str, Any]:
-    """A result as it is written down: without what it shows of pictures and sound, if they are kept as files."""
+    """A result as it is written down."""
+    return slim(result).model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def slim(result: CallToolResult) -> CallToolResult:
+    """A result without what it shows of pictures and sound, if they are kept as files."""
     filed = any(block.type == "resource_link" and block.uri.startswith(MEDIA) for block in result.content)
     said = [block for block in result.content if not (filed and isinstance(block, ImageContent | AudioContent))]
-    kept = result.model_copy(update={"content": said})
-    return kept.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return result.model_copy(update={"content": said})
 
 
 def restored(job: Job) -> CallToolResult:

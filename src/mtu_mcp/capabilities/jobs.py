@@ -72,7 +72,7 @@ async def _given(app: App, job: Job) -> None:
         with suppress(MtuError):
             await app.records.jobs.change(job.id, expect=(job.state,), delivered=time.time())
 
-    if delivery is None or tasks is None:
+    if delivery is None or delivery.left or tasks is None:
         await note()
     else:
         delivery.once_left(lambda: context.run(tasks.start_soon, note) and None)

@@ -32,16 +32,18 @@ class Deliveries:
         if scope["type"] != "http" or scope["path"].startswith(OLDER):
             await self._app(scope, receive, send)
             return
-        delivery = Delivery()
-        gone = False
+        delivery = scope[KEY] = Delivery()  # where the connection finds it, too
+        counted = False
 
         async def hear() -> Message:
-            nonlocal gone
             message = await receive()
-            gone = gone or message["type"] == "http.disconnect"
+            delivery.gone = delivery.gone or message["type"] == "http.disconnect"
             return message
 
         async def tell(message: Message) -> None:
+            nonlocal counted
+            if message["type"] == "http.response.start":
+                counted = any(name.lower() == b"content-length" for name, _ in message["headers"])
             settles = message["type"] == "http.response.body" and (
                 not message.get("more_body", False) or _answers(message.get("body", b""))
             )
@@ -50,10 +52,12 @@ class Deliveries:
                     await anyio.lowlevel.checkpoint()
             await send(message)
             if settles:
-                delivery.settle(left=not gone)
+                delivery.settle(left=not delivery.gone)
+                if not counted:  # clients go without reading the end of a stream: that says nothing of its last event
+                    scope.pop(KEY, None)
 
         try:
-            await self._app({**scope, KEY: delivery}, hear, tell)
+            await self._app(scope, hear, tell)
         finally:
             delivery.settle(left=False)
 

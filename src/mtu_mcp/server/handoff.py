@@ -7,7 +7,8 @@ that is answered in time writes nothing down. What runs and asks the same is fou
 answers that nobody was given and for work of other servers on the same file.
 
 An answer counts as delivered when the call it belongs to went on to be answered without having been cancelled, and its
-response left: over HTTP before the client went, on stdio into a pipe that held. One that comes in while nobody waits any more is kept.
+response left: over HTTP before the client went, on stdio into a pipe that held. One that comes in while nobody waits any
+more is kept, and so is one that left while the host was cancelling: for some seconds it can be taken back.
 """
 
 from __future__ import annotations
@@ -23,17 +24,21 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
-from mcp.types import CallToolResult, ListRootsResult, ResourceLink, TextContent
+from mcp.types import CallToolResult, ListRootsResult
 
 from mtu_mcp.app import App, UnderWay
-from mtu_mcp.capabilities._handed import KIND, lose_the_dead, plain, restored, stored
+from mtu_mcp.capabilities._handed import KIND, lose_the_dead, plain, restored
 from mtu_mcp.delivery import current_delivery
 from mtu_mcp.errors import MtuError
 from mtu_mcp.gateway import current_scope
 from mtu_mcp.server.edge import failed, hide_key
+from mtu_mcp.server.outcomes import outcome, still_running, worth_keeping
+from mtu_mcp.server.recall import Recall
 from mtu_mcp.server.work import Work, noted
 
 if TYPE_CHECKING:
+    from contextvars import Context
+
     from mtu_mcp.delivery import Delivery
     from mtu_mcp.gateway import Scope
     from mtu_mcp.records import Job
@@ -71,6 +76,7 @@ class Calls:
     def __init__(self, app: App) -> None:
         self._app = app
         self._works: dict[str, Work] = {}
+        self._recall = Recall()
         self._looked = False
 
     def detached(self, fn: Body) -> Body:
@@ -93,12 +99,18 @@ class Calls:
         return called
 
     async def _found(self, key: str) -> Work | None:
-        """The work that asks the same, if there is any; one that is being stopped is waited for, as it may have its answer."""
-        while (work := self._works.get(key)) is not None and work.dying:
-            await work.over.wait()
-            if work.result is not None:
+        """The work that asks the same, if there is any; one that is being stopped is waited for, as it may have its answer.
+
+        What was given is not given again, also while that is being written down.
+        """
+        while (work := self._works.get(key)) is not None:
+            if work.delivered:
+                async with work.lock:
+                    self._forget(work)
+            elif not work.dying or await work.came():
                 break
-            self._forget(work)
+            else:
+                self._forget(work)
         return work
 
     def _begin(self, scope: Scope, body: Body, values: dict[str, Any]) -> Work:
@@ -141,10 +153,11 @@ class Calls:
                 await work.ended.wait()
             if not work.ended.is_set():
                 if (job := await self._hand_off(work)) is not None:
-                    return _still_running(job, work)
+                    return still_running(job, work)
                 await work.ended.wait()
             answer = self._answer(work)
-            if (delivery := current_delivery()) is None:
+            if (delivery := current_delivery()) is None or delivery.left:
+                self._hold_back(work, delivery, copy_context())
                 await self._given(work)
         except BaseException as error:
             if not isinstance(error, Exception):
@@ -153,7 +166,7 @@ class Calls:
         finally:
             work.waiting -= 1
             work.leave(scope)
-            if delivery is None:
+            if delivery is None or delivery.left:
                 self._let_go(work)
             else:
                 self._await_delivery(work, delivery)
@@ -175,9 +188,32 @@ class Calls:
             await self._given(work)
             self._let_go(work)
 
+        def left() -> None:
+            self._hold_back(work, delivery, context)
+            context.run(tasks.start_soon, given) if tasks else None
+
         if tasks is not None:
-            delivery.once_left(lambda: context.run(tasks.start_soon, given) and None)
+            delivery.once_left(left)
             delivery.otherwise(lambda: context.run(self._let_go, work))
+
+    def _hold_back(self, work: Work, delivery: Delivery | None, context: Context) -> None:
+        """Keep an answer that leaves where a cancel that comes too late still finds it."""
+        if delivery is not None and work.result is not None and not work.result.is_error:
+            delivery.if_taken_back(functools.partial(self._take_back, work, context))
+            self._recall.hold(delivery, work.size())
+
+    def _take_back(self, work: Work, context: Context, delivery: Delivery) -> None:
+        """The host had cancelled when the answer came, and threw it away: nobody was given it."""
+        if self._recall.release(delivery) and (tasks := self._app.tasks) is not None:
+            work.given -= 1
+            work.held += 1
+            self._works.setdefault(work.key, work)  # found by whoever asks again from now on
+            context.run(tasks.start_soon, self._regain, work)
+
+    async def _regain(self, work: Work) -> None:
+        with anyio.CancelScope(shield=True):
+            await self._mark(work)
+        self._let_go(work)
 
     def _let_go(self, work: Work) -> None:
         """One less holds on to the work. The last one leaves it to whoever asks the same again, if nobody was given it."""
@@ -186,6 +222,7 @@ class Calls:
             return
         if work.result is None or work.given or self._app.tasks is None:
             self._forget(work)
+            work.slim()
         else:
             self._app.tasks.start_soon(self._keep, work)
 
@@ -233,10 +270,15 @@ class Calls:
     async def _given(self, work: Work) -> None:
         """Note that the answer was given, where it is kept."""
         work.given += 1
-        job = work.earlier or work.job
-        if job is not None and work.given >= work.owed:
-            with suppress(MtuError):
-                await self._app.records.jobs.change(job.id, expect=("done",), delivered=time.time())
+        await self._mark(work)
+
+    async def _mark(self, work: Work) -> None:
+        """Write down whether everybody was given the answer who waited for it; a late cancel may have changed that."""
+        async with work.lock:  # it may be about to be kept
+            if (job := work.earlier or work.job) is not None:
+                at = time.time() if work.delivered else None
+                with suppress(MtuError):
+                    await self._app.records.jobs.change(job.id, expect=("done",), delivered=at)
 
     async def _hand_off(self, work: Work) -> Job | None:
         """Give the work a job, unless it has just ended or nothing can be written down; then it is waited for."""
@@ -293,11 +335,11 @@ class Calls:
 
     async def _write(self, work: Work) -> None:
         jobs = self._app.records.jobs
-        if work.job is None and not _worth_keeping(work):
+        if work.job is None and not worth_keeping(work):
             return
         if work.job is None:
             work.job = await jobs.create(KIND, work.title, work.request, fingerprint=work.key)
-        await jobs.change(work.job.id, cost=work.cost(), **_outcome(work))
+        await jobs.change(work.job.id, cost=work.cost(), **outcome(work))
 
     async def _earlier(self, work: Work) -> CallToolResult | None:
         """The answer to the same call that nobody was given, or word of the server that is at it."""
@@ -322,7 +364,7 @@ class Calls:
             return None
         work.reusable = False
         if found.active:
-            return _still_running(found, work)
+            return still_running(found, work)
         work.earlier = found
         at = time.strftime("%H:%M", time.localtime(found.created))
         note = f"This is the answer to the same call of {at} ({found.id}), which nobody had been given; it was not paid for again."
@@ -349,39 +391,3 @@ def _key(scope: Scope, values: dict[str, Any]) -> str:
     """What makes two calls the same: who asks what, and the folders that relative paths are looked up in."""
     roots = [str(root.uri) for value in values.values() if isinstance(value, ListRootsResult) for root in value.roots]
     return sha256("\0".join((scope.owner, scope.asked, *roots)).encode("utf-8", "replace")).hexdigest()
-
-
-def _worth_keeping(work: Work) -> bool:
-    """Whether something is left that nobody was given."""
-    if work.stopped:
-        return bool(work.parts())
-    if work.result is None or work.result.is_error or not work.reusable:
-        return False
-    return not work.waiting and not work.given
-
-
-def _outcome(work: Work) -> dict[str, Any]:
-    if work.failure is not None:
-        text = hide_key(str(work.failure))
-        return {"state": "failed", "result": stored(failed(text)), "note": ""}
-    if work.result is None:
-        part = hide_key(work.parts())
-        said = (
-            f"What had arrived when it was stopped:\n\n{part}" if part else "Nothing had arrived when it was stopped."
-        )
-        result = CallToolResult(content=[TextContent(type="text", text=said)])
-        return {"state": "cancelled", "result": stored(result), "note": work.why}
-    return {"state": "failed" if work.result.is_error else "done", "result": stored(work.result), "note": ""}
-
-
-def _still_running(job: Job, work: Work) -> CallToolResult:
-    seconds = max(0.0, time.time() - job.created if job is not work.job else time.time() - work.began)
-    heard = f" Last heard: {hide_key(work.told)}." if work.told else ""
-    text = (
-        f"{work.scope.tool} is still running after {seconds:.0f} s, and goes on as {job.id}.{heard}\n"
-        f'Its answer comes from get_job with job="{job.id}" and wait=30, as often as needed. The same call made again '
-        "waits for the same work; it is not paid for twice. get_job with cancel=true stops it."
-    )
-    uri = f"mtu://jobs/{job.id}"
-    link = ResourceLink(type="resource_link", name=job.id, uri=uri, title=job.title, mime_type="application/json")
-    return CallToolResult(content=[TextContent(type="text", text=text), link])

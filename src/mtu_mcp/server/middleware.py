@@ -6,7 +6,7 @@ are announced; the SDK leaves that out, and hosts of the older era then never lo
 """
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import anyio
 from mcp.server.auth.middleware.auth_context import get_access_token
@@ -19,6 +19,9 @@ from mtu_mcp.gateway import open_scope
 from mtu_mcp.server.deadlines import patience
 from mtu_mcp.server.edge import hide_key
 from mtu_mcp.server.progress import Reporter
+from mtu_mcp.server.recall import Numbers
+
+NUMBERS: Final = "mtu.numbers"
 
 
 def bound_to(app: App, look: Callable[[], None] = lambda: None) -> ServerMiddleware[Any]:
@@ -29,6 +32,8 @@ def bound_to(app: App, look: Callable[[], None] = lambda: None) -> ServerMiddlew
         bind_owner(token.client_id if (token := get_access_token()) else "")
         if ctx.method == "initialize":
             return _announcing(await call_next(ctx))
+        if ctx.method == "notifications/cancelled":
+            _numbers(ctx).cancelled(ctx.params)
         if ctx.method != "tools/call":
             return await call_next(ctx)
 
@@ -37,7 +42,9 @@ def bound_to(app: App, look: Callable[[], None] = lambda: None) -> ServerMiddlew
 
         with open_scope(Reporter(report)) as scope:
             params = ctx.params or {}
-            bind_delivery(ctx.request, ctx.request_id)
+            delivery = bind_delivery(ctx.request, ctx.request_id)
+            if ctx.request_id is not None:
+                _numbers(ctx).enter(ctx.request_id, delivery)
             scope.owner = current_owner()
             scope.tool = str(params.get("name", ""))[:100]
             if scope.tool not in FREE:
@@ -49,6 +56,14 @@ def bound_to(app: App, look: Callable[[], None] = lambda: None) -> ServerMiddlew
                 look()
 
     return bind
+
+
+def _numbers(ctx: ServerRequestContext[Any, Any]) -> Numbers:
+    """The deliveries of this connection: of one session, whose numbers are its own. On 2026-07-28 each request has a
+    connection to itself, and what cancels it is the end of its stream, or a line that the reader of stdin sees.
+    """
+    connection = ctx.session._connection  # pyright: ignore[reportPrivateUsage] - the SDK gives middleware no other way to it
+    return connection.state.setdefault(NUMBERS, Numbers())
 
 
 def client_of(ctx: ServerRequestContext[Any, Any]) -> tuple[str, str]:

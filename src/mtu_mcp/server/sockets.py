@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from mtu_mcp.server.partings import Parting
 
 if TYPE_CHECKING:
     import asyncio
@@ -45,7 +45,7 @@ class Room:
     silent: dict[Connection, None] = field(default_factory=dict["Connection", None])
 
 
-class Connection(H11Protocol):
+class Connection(Parting):
     """One connection."""
 
     room: ClassVar[Room]

@@ -16,17 +16,19 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import anyio.to_thread
+from mcp.shared.dispatcher import as_request_id
 from mcp.shared.message import SessionMessage
 from mcp.types import INTERNAL_ERROR, JSONRPCError, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 
 from mtu_mcp.delivery import Delivery, post_with
 from mtu_mcp.server.lines import Refusal, Splitter, read_line
+from mtu_mcp.server.recall import Numbers
 
 if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -93,6 +95,7 @@ class _Pipes:
         self._loop = asyncio.get_running_loop()
         self._lines: queue.SimpleQueue[tuple[bytes, Delivery | None] | None] = queue.SimpleQueue()
         self._deliveries: dict[str | int, Delivery] = {}
+        self._numbers = Numbers()
         self._sent: set[Delivery] = set()
         self._unanswered: set[str | int] = set()
         self._at_end = False
@@ -102,6 +105,7 @@ class _Pipes:
         if (before := self._deliveries.get(request)) is not None:  # a number used twice: only one can be answered
             before.settle(left=False)
         made = self._deliveries[request] = Delivery()
+        self._numbers.enter(request, made)
         return made
 
     def give_up(self) -> None:
@@ -169,15 +173,15 @@ class _Pipes:
             if isinstance(message, JSONRPCRequest):
                 self._unanswered.add(message.id)
             elif isinstance(message, JSONRPCNotification) and message.method == "notifications/cancelled":
-                self._drop((message.params or {}).get("requestId"))
+                self._drop(message.params)
             with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):
                 self._incoming.send_nowait(SessionMessage(message))
 
-    def _drop(self, request: object) -> None:
-        """A request was cancelled: an answer that has not been sent by now never is."""
-        if isinstance(request, str | int):
-            if (delivery := self._deliveries.pop(request, None)) is not None:
-                delivery.settle(left=False)
+    def _drop(self, params: Mapping[str, Any] | None) -> None:
+        """A request was cancelled: an answer that has not been sent by now never is, and one that has is not read."""
+        self._numbers.cancelled(params)
+        if (request := as_request_id((params or {}).get("requestId"))) is not None:
+            self._deliveries.pop(request, None)
             self._settle(request)
 
     def _settle(self, request: str | int | None) -> None:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from mcp.types import CallToolResult, TextContent
 
+from mtu_mcp.capabilities._handed import slim
+
 if TYPE_CHECKING:
     from mtu_mcp.gateway import Progress, Scope
     from mtu_mcp.records import Job
@@ -74,6 +76,11 @@ class Work:
         return self.result is None and self.failure is None
 
     @property
+    def delivered(self) -> bool:
+        """Whether everybody was given the answer who has to be."""
+        return self.given >= max(self.owed, 1)
+
+    @property
     def spending(self) -> bool:
         """Whether the gateway is at something for it now; an answer that is all here is none."""
         return any(one.state == "running" and not one.whole for one in self.scope.exchanges)
@@ -106,6 +113,21 @@ class Work:
         """Stop it."""
         self.why, self.dying = why, True
         self.stop.cancel()
+
+    def size(self) -> int:
+        """About how many bytes holding on to its answer takes, once it is slim."""
+        kept = 0 if self.result is None else len(slim(self.result).model_dump_json())
+        return kept + sum(len(one.partial) for one in self.scope.exchanges)
+
+    def slim(self) -> None:
+        """Let go of what is in files anyway: nobody waits for the answer any more."""
+        if self.result is not None:
+            self.result = slim(self.result)
+
+    async def came(self) -> bool:
+        """Wait for its end; whether there is an answer."""
+        await self.over.wait()
+        return self.result is not None
 
     def parts(self) -> str:
         """The text that had arrived when it was stopped."""
