@@ -14,7 +14,7 @@ import pytest
 
 import mtu_mcp
 from mtu_mcp.app import open_app
-from mtu_mcp.checkup import Finding, everything
+from mtu_mcp.checkup import Finding, everything, reach
 from mtu_mcp.cli.doctor import exit_code, hasty
 from mtu_mcp.sandbox import Options, Sandbox
 from mtu_mcp.settings import Settings
@@ -349,3 +349,38 @@ def test_it_is_plain_where_it_is_piped(person: dict[str, str]) -> None:
     [at] = [number for number, line in enumerate(lines) if " bad " in line and "key accepted" in line]
     assert lines[at + 1].strip() == "-> Check MTU_API_KEY, in the host's configuration or in the shell."
     assert lines[-1] == "1 bad."
+
+
+@pytest.mark.parametrize(
+    ("ahead", "now", "verdict", "words"),
+    [
+        (None, 0.0, "bad", "This computer's clock says 1970-01-01, which is before this version was made."),
+        (None, 1_451_606_400.0, "bad", "2016-01-01"),
+        (None, 2_082_758_400.0, "skipped", "did not tell its time"),  # years fast is known by comparing alone
+        (86_400.0 * 3650, 2_082_758_400.0, "bad", "3,650 days ahead"),
+        (-86_400.0 * 3650, 0.0, "bad", "3,650 days behind"),
+        (-2.0, 0.0, "ok", "2 s from the gateway's"),
+    ],
+)
+def test_a_wrong_clock_is_told_with_what_sets_it(ahead: float | None, now: float, verdict: str, words: str) -> None:
+    """Our promise: the command that mends it, on this system; without a gateway, a clock that cannot be right."""
+    found = reach.clock(ahead, now)
+    assert (found.verdict, words in found.said) == (verdict, True)
+    if verdict == "bad":
+        command = reach.SETTING.get(sys.platform, "")
+        assert found.mend.endswith(f"from the network: {command}" if command else "from the network.")
+
+
+@pytest.mark.parametrize(("key", "offline"), [("sk-test-key-0123456789", True), ("", False)])
+def test_a_clock_that_cannot_be_right_needs_no_network_to_be_told(
+    person: dict[str, str], key: str, offline: bool
+) -> None:
+    """Our promise: `doctor --offline` and `doctor` without a key tell it too."""
+    environ = {**person, "MTU_API_KEY": key}
+
+    async def look(now: float) -> list[Finding]:
+        async with open_app(hasty(Settings.read(environ))) as app:
+            return await everything(app, environ, offline=offline, clock=lambda: now)
+
+    assert "says 2016-01-01" in named([one.data() for one in asyncio.run(look(1_451_606_400.0))], "clock")["said"]
+    assert [one for one in asyncio.run(look(1_795_000_000.0)) if one.name == "clock"] == []

@@ -55,6 +55,8 @@ COMMANDS = {
     "mtu-mcp install {}",
     "mtu-mcp install claude-desktop",
     "  mtu-mcp install claude-desktop --key sk-your-key",
+    "sudo timedatectl set-ntp true",
+    "sudo sntp -sS time.apple.com",
 }
 FOR_PROGRAMS = {
     "mtu-mcp: listening on http://{}/{}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
     from mtu_mcp.app import App
 
 Resolver = Callable[[str, int], Awaitable[Any]]
+MADE: Final = 1_735_689_600.0
+"""1 January 2025, seconds since 1970, before all of this was written: an earlier clock is wrong, whoever can be asked."""
+SETTING: Final[Mapping[str, str]] = {
+    "linux": "sudo timedatectl set-ntp true",
+    "darwin": "sudo sntp -sS time.apple.com",
+    "win32": "w32tm /resync",
+}
+"""What sets a system's clock from the network: systemd's timedatectl(1), macOS's sntp(1), Windows Time, as administrator."""
 FAST: Final = 300.0
 """Seconds that two clocks may differ; certificates and signatures begin to fail somewhere above."""
 NAME_SECONDS: Final = 10.0
@@ -71,16 +80,33 @@ async def trust(app: App) -> Finding:
     return Finding("key accepted", "ok", "The gateway takes it.")
 
 
-def clock(ahead: float | None) -> Finding:
+def misset(now: float) -> list[Finding]:
+    """Say of a clock that cannot be right that it is wrong; needs no network."""
+    if now >= MADE:
+        return []
+    day = time.strftime("%Y-%m-%d", time.gmtime(now))
+    return [
+        Finding("clock", "bad", f"This computer's clock says {day}, which is before this version was made.", _set_it())
+    ]
+
+
+def clock(ahead: float | None, now: float) -> Finding:
     """Compare this machine's clock with the Date of the gateway's last answer."""
     if ahead is None:
-        return Finding("clock", "skipped", "The gateway did not tell its time.")
+        return next(iter(misset(now)), Finding("clock", "skipped", "The gateway did not tell its time."))
     if abs(ahead) <= FAST:
         return Finding("clock", "ok", f"{abs(ahead):.0f} s from the gateway's.")
     span = _span(abs(ahead))
     fast = f"This computer's clock is {span} ahead of the gateway's."
     slow = f"This computer's clock is {span} behind the gateway's."
-    return Finding("clock", "bad", fast if ahead > 0 else slow, "Let the system set its clock from the network.")
+    return Finding("clock", "bad", fast if ahead > 0 else slow, _set_it())
+
+
+def _set_it(platform: str = sys.platform) -> str:
+    command = SETTING.get(platform)
+    if command is None:
+        return "Let the system set its clock from the network."
+    return f"Let the system set its clock from the network: {command}"
 
 
 def _connected(way: Way, started: float) -> Finding:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
@@ -38,26 +39,34 @@ async def standing(app: App, environ: Mapping[str, str] | None = None) -> list[F
     ]
 
 
-async def everything(app: App, environ: Mapping[str, str] | None = None, *, offline: bool = False) -> list[Finding]:
+async def everything(
+    app: App, environ: Mapping[str, str] | None = None, *, offline: bool = False, clock: Callable[[], float] = time.time
+) -> list[Finding]:
     """Check what needs no network, then the way to the gateway, then what it offers; stop where going on is pointless.
 
     Args:
         app: The server, or what would be one; its gateway should not try again, or a broken network takes minutes.
         environ: The variables it was started with; the default is this process's.
         offline: Leave the network alone.
+        clock: Seconds since 1970.
     """
     found = await standing(app, environ)
     if offline:
-        return [*found, Finding("gateway", "skipped", "The network was left alone (--offline).")]
+        return [
+            *found,
+            *reach.misset(clock()),
+            Finding("gateway", "skipped", "The network was left alone (--offline)."),
+        ]
     broken = next((one for one in found if one.verdict == "bad" and one.name in ("settings", "key")), None)
     if broken is None or broken.name == "key":
         found.append(await reach.name(app, environ))
         broken = broken or (found[-1] if found[-1].verdict == "bad" else None)
     if broken is not None:
-        return [*found, Finding("gateway", "skipped", f"It cannot be asked before this is mended: {broken.name}.")]
+        missing = f"It cannot be asked before this is mended: {broken.name}."
+        return [*found, *reach.misset(clock()), Finding("gateway", "skipped", missing)]
     seen, usable = await reach.models(app)
     found += seen
-    found.append(reach.clock(app.gateway.skew))
+    found.append(reach.clock(app.gateway.skew, clock()))
     if not usable:
         return [*found, Finding("tools", "skipped", "What the gateway offers cannot be asked before that is mended.")]
     trust = await reach.trust(app)
