@@ -3,7 +3,7 @@
 Phones write where a film was made into its header, action cameras and drones write a track of positions beside the
 picture, recorders write names, dates and serial numbers. Nothing is decoded or moved: what is private is overwritten where
 it lies, so that it is an empty entry or padding. What says what the recording is about stays: title, comment, lyrics.
-Ogg, ASF, FLV, AMR and MPEG streams are sent as they are.
+AMR and MPEG streams are sent as they are.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import BinaryIO, Final
 
-from mtu_mcp.media import tagging
+from mtu_mcp.media import packets, tagging
 from mtu_mcp.media.boxes import Box, Boxes
 from mtu_mcp.media.containers import elements
 from mtu_mcp.media.overlay import Patch, overlaid
@@ -53,7 +53,7 @@ def redacted(stream: BinaryIO, mime: str) -> BinaryIO:
         return stream
     found: list[Patch] = []
     # What makes no sense is left to the receiver; what was found until then is still taken out.
-    with contextlib.suppress(ValueError, IndexError, struct.error, RecursionError):
+    with contextlib.suppress(ValueError, IndexError, KeyError, struct.error, RecursionError):
         found.extend(islice(finder(Window(stream)), _MAX_PATCHES))
     stream.seek(0)
     return overlaid(stream, found)
@@ -177,6 +177,9 @@ _FINDERS: Final[Mapping[str, Callable[[Window], Iterator[Patch]]]] = {
     **dict.fromkeys(("video/x-matroska", "video/webm", "audio/x-matroska", "audio/webm"), _matroska),
     **dict.fromkeys(("audio/wav", "video/x-msvideo"), tagging.riff),
     **dict.fromkeys(("audio/mpeg", "audio/aac"), tagging.id3),
+    **dict.fromkeys(("audio/ogg", "video/ogg"), packets.ogg),
+    **dict.fromkeys(("audio/x-ms-wma", "video/x-ms-wmv"), packets.asf),
+    "video/x-flv": packets.flv,
     "audio/aiff": tagging.aiff,
     "audio/flac": tagging.flac,
 }

@@ -114,13 +114,13 @@ def flac(window: Window) -> Iterator[Patch]:
             yield Patch(offset, offset + 1, bytes([kind & 128 | 1]))
             yield Patch(first, last)
         elif kind & 127 == 4:
-            yield from _comments(window.at(first, last - first), first)
+            yield from comments(window.at(first, last - first), first)
         offset = last
         if kind & 128 or offset >= window.size:
             return
 
 
-def _comments(block: bytes, start: int) -> Iterator[Patch]:
+def comments(block: bytes, start: int) -> Iterator[Patch]:
     """NAME=value pairs; a value that goes becomes spaces."""
     at = 4 + struct.unpack_from("<I", block)[0]
     count = min(struct.unpack_from("<I", block, at)[0], _MAX_PARTS)
