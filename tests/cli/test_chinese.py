@@ -14,6 +14,7 @@ import pytest
 
 from mtu_mcp.cli._language import catalogue
 from mtu_mcp.columns import width
+from mtu_mcp.gateway import all_operations
 from mtu_mcp.gateway.failures import Asked, from_response
 from mtu_mcp.settings import Settings, variable
 from processes import PATIENCE, environment
@@ -246,6 +247,31 @@ def test_whatever_a_gateway_answers_is_told_in_chinese(status: int, headers: dic
             told = known.told(sentence)
             assert HAN.search(told), sentence
             assert not ENGLISH.search(re.sub('"[^"]*"', "", told)), told
+
+
+@pytest.mark.parametrize("name", all_operations())
+def test_what_to_use_instead_of_an_operation_is_told_in_chinese(name: str) -> None:
+    """Our promise: an operation that a gateway lacks is told with another way, by its own row or by its group's."""
+    operation, known = all_operations()[name], catalogue("zh")
+    assert known is not None
+    was = f"It was {operation.note}." if operation.state == "removed" else ""
+    for sentence in filter(None, (operation.instead, was)):
+        assert HAN.search(known.told(sentence)), sentence
+
+
+def test_what_a_tool_refuses_is_chinese_in_a_shell_and_english_for_programs(environ: dict[str, str]) -> None:
+    """Our promise: a person reads Chinese; an answer of a model and `--json` are as they came."""
+    words = ("call", "call_operation", "name=create_assistant", 'arguments={"model": "gpt-4o"}')
+    code, said, errors = run(environ, *words)
+    assert (code, errors) == (1, "")
+    assert said == (
+        "此网关不提供 assistants（返回 404）。OpenAI 已于 2026-08-26 停用它，网关可能仍在提供。"
+        "请用 create_response 并给出 previous_response_id，或用 chat 并给对话命名。\n"
+    )
+    assert "This gateway does not offer assistants" in run(environ, *words, "--json")[1]
+    assert run({**environ, "MTU_API_KEY": ""}, "call", "chat", "prompt=hi")[1].startswith("没有网关的密钥")
+    answer = "Repeat: Use create_image_edit."
+    assert run(environ, "call", "chat", f"prompt={answer}")[1].startswith("Use create_image_edit. [")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from mtu_mcp.cli._language import catalogue
 from mtu_mcp.cli._sentences import Sentences, entries
+from mtu_mcp.gateway import all_operations
 from sentences import PLACE, SOURCES, asked, folded, sentences, strings
 
 MESSAGES = dict(entries((SOURCES / "cli" / "zh_CN.po").read_text(encoding="utf-8")))
@@ -101,6 +102,7 @@ WHOLES = {
     "This gateway does not offer {endpoint} (it answered {status}).",
     "This gateway does not offer {endpoint} (it answered {status} with {page}).",
     "Set {variable} to another file (or to :memory: to keep nothing) and restart the host.",
+    "It was removed by OpenAI on {day}, a gateway may still serve it.",
 }
 """What comes of parts."""
 
@@ -121,6 +123,7 @@ def test_no_chinese_is_left_over_from_a_sentence_that_is_gone() -> None:
     """A catalogue that keeps what nobody says misleads whoever mends it."""
     code = {folded(text) for path in SPOKEN + RAISING + OTHERS for text in strings(path)}
     code |= {folded(text) for text in strings(Path(argparse.__file__))}
+    code |= {operation.instead for operation in all_operations().values()}
     assert [message for message in MESSAGES if folded(message) not in code and message not in WHOLES] == []
 
 

@@ -117,7 +117,7 @@ def _show(result: CallToolResult, as_json: bool) -> int:
     else:
         for block in result.content:
             if block.type == "text":
-                print(block.text)
+                print(told(block.text) if result.is_error else block.text)  # what a model answered is not ours
     return 1 if result.is_error else 0
 
 
