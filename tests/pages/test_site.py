@@ -24,7 +24,7 @@ from mtu_mcp.app import open_app
 from mtu_mcp.server.pages import PAGES, filled, page
 from mtu_mcp.settings import Settings
 from pages.browser import Browser
-from pages.samples import usage
+from pages.samples import sound, usage
 
 ONE_DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 """The smallest picture, in base64."""
@@ -133,6 +133,15 @@ def fill(folder: Path, count: int) -> None:
             (folder / f"text-{number}.txt").write_text("words", encoding="utf-8")
 
 
+def record(folder: Path, count: int) -> None:
+    """Put recordings into an output folder, one a second."""
+    folder.mkdir(parents=True)
+    for number in range(count):
+        file = folder / f"talk-{number:03}.wav"
+        file.write_bytes(base64.b64decode(sound(0.01)))
+        os.utime(file, (1_795_000_000 + number, 1_795_000_000 + number))
+
+
 async def test_older_pictures_come_in_parts_that_neither_repeat_nor_leave_out(environ: dict[str, str]) -> None:
     """Our promise: every picture can be reached, whatever is made or deleted while somebody looks."""
     folder = Path(environ["MTU_OUTPUT_DIR"])
@@ -183,6 +192,27 @@ async def test_a_person_goes_on_to_older_pictures(environ: dict[str, str], brows
             assert browser.complaints() == chinese.complaints() == []
             for one in (browser, chinese):  # no picture is on its way when the server goes
                 one.open("about:blank")
+
+        await anyio.to_thread.run_sync(look)
+
+
+async def test_a_person_goes_on_to_older_recordings(environ: dict[str, str], browser: Browser) -> None:
+    """Our promise: the player leads on as the gallery does, and what was chosen stays chosen."""
+    record(Path(environ["MTU_OUTPUT_DIR"]), 201)
+    async with serving(environ) as base:
+
+        def look() -> None:
+            browser.open(f"{base}/ui/player")
+            browser.wait("document.querySelectorAll('#tracks li').length === 200")
+            browser.click("#older button")
+            browser.wait("document.querySelectorAll('#tracks li').length === 201")
+            assert browser.run("return document.activeElement.innerText") == "talk-000.wav"
+            assert browser.text("#sum") == "talk-200.wav"
+            assert browser.text("#tracks [aria-current]") == "talk-200.wav"
+            browser.press("Enter")
+            browser.wait("document.getElementById('sum').innerText === 'talk-000.wav'")
+            assert browser.complaints() == []
+            browser.open("about:blank")
 
         await anyio.to_thread.run_sync(look)
 
