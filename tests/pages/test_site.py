@@ -176,6 +176,8 @@ async def test_a_person_goes_on_to_older_pictures(environ: dict[str, str], brows
             browser.wait("document.getElementById('sum').innerText === '450 pictures'")
             assert browser.run(count) == 200
             assert browser.text("#older") == "Show older (200 of 450)"
+            apart = "document.getElementById('older').getBoundingClientRect().top - grid.getBoundingClientRect().bottom"
+            assert browser.run(f"return {apart}") >= 12
             browser.run("document.querySelector('#older button').focus()")
             browser.press("Enter")
             browser.wait("document.querySelectorAll('#grid li').length === 400")
