@@ -12,7 +12,6 @@ from mtu_mcp.deferral import deferred
 
 if TYPE_CHECKING:
     from mtu_mcp.gateway.arguments import check_arguments
-    from mtu_mcp.gateway.audio import Segment, Transcript, TranscriptionRequest
     from mtu_mcp.gateway.batches import Batch, BatchPage, BatchRequest
     from mtu_mcp.gateway.chat import ChatAnswer, ChatRequest
     from mtu_mcp.gateway.citations import Citation
@@ -27,10 +26,11 @@ if TYPE_CHECKING:
     from mtu_mcp.gateway.operations import Invocation, Operation, Outcome, all_operations
     from mtu_mcp.gateway.responses import ResponsesAnswer, ResponsesRequest
     from mtu_mcp.gateway.search import BaiduAnswer, BaiduSearch, SearchHit
+    from mtu_mcp.gateway.speech import SpeechRequest, SpokenAnswer
     from mtu_mcp.gateway.toolcalls import ToolCall
+    from mtu_mcp.gateway.transcripts import Segment, Transcript, TranscriptionRequest
     from mtu_mcp.gateway.uploads import Upload
     from mtu_mcp.gateway.usage import Usage
-    from mtu_mcp.gateway.voice import SpeechRequest, SpokenAnswer
 
 __all__ = [
     "BaiduAnswer",
@@ -120,12 +120,12 @@ _HOMES: Final = {
     "ResponsesRequest": "responses",
     "Scope": "exchange",
     "SearchHit": "search",
-    "Segment": "audio",
-    "SpeechRequest": "voice",
-    "SpokenAnswer": "voice",
+    "Segment": "transcripts",
+    "SpeechRequest": "speech",
+    "SpokenAnswer": "speech",
     "ToolCall": "toolcalls",
-    "Transcript": "audio",
-    "TranscriptionRequest": "audio",
+    "Transcript": "transcripts",
+    "TranscriptionRequest": "transcripts",
     "Upload": "uploads",
     "Usage": "usage",
     "Verdict": "moderations",

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from mtu_mcp.gateway.audio import Transcript, TranscriptionRequest
     from mtu_mcp.gateway.batches import Batch, BatchPage, BatchRequest
     from mtu_mcp.gateway.chat import ChatAnswer, ChatRequest
     from mtu_mcp.gateway.completions import Completion, CompletionRequest
@@ -32,8 +31,9 @@ if TYPE_CHECKING:
     from mtu_mcp.gateway.operations import Invocation, Outcome
     from mtu_mcp.gateway.responses import ResponsesAnswer, ResponsesRequest
     from mtu_mcp.gateway.search import BaiduAnswer, BaiduSearch
+    from mtu_mcp.gateway.speech import SpeechRequest, SpokenAnswer
+    from mtu_mcp.gateway.transcripts import Transcript, TranscriptionRequest
     from mtu_mcp.gateway.uploads import Upload
-    from mtu_mcp.gateway.voice import SpeechRequest, SpokenAnswer
     from mtu_mcp.gateway.wire import Wire
 
 LONGEST_SECONDS: Final = 7200.0
@@ -148,21 +148,21 @@ class Gateway:
 
     async def transcribe(self, request: "TranscriptionRequest") -> "Transcript":
         """Write speech down in its own language."""
-        from mtu_mcp.gateway import speech
+        from mtu_mcp.gateway import transcription
 
-        return await speech.transcribe(self._wire, request)
+        return await transcription.transcribe(self._wire, request)
 
     async def translate_audio(self, request: "TranscriptionRequest") -> "Transcript":
         """Write speech down in English."""
-        from mtu_mcp.gateway import speech
+        from mtu_mcp.gateway import transcription
 
-        return await speech.translate(self._wire, request)
+        return await transcription.translate(self._wire, request)
 
     async def speak(self, request: "SpeechRequest") -> "SpokenAnswer":
         """Have a text spoken; sound that broke off is returned with `cut` set."""
-        from mtu_mcp.gateway import voice
+        from mtu_mcp.gateway import speech
 
-        return await voice.speak(self._wire, request)
+        return await speech.speak(self._wire, request)
 
     async def list_models(self) -> "tuple[ModelEntry, ...]":
         """List the models; costs nothing."""

@@ -1,4 +1,4 @@
-"""Speech to text: what is asked and what is answered. How, is the matter of `speech`."""
+"""Speech to text: what is asked and what is answered. How, is the matter of `transcription`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
