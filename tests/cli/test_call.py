@@ -46,6 +46,40 @@ def test_a_tool_that_is_not_there_is_refused_with_the_list(environ: dict[str, st
     assert "generate_image" in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("name", ["generateimage", "generate-images", "Generate_Image"])
+def test_a_tool_that_is_nearly_there_is_named(environ: dict[str, str], name: str) -> None:
+    """Seventeen tools' descriptions would push the one that was meant off the screen."""
+    done = run(environ, "call", name, "prompt=x")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Nearest names: generate_image" in done.stderr
+
+
+def test_a_tool_may_be_written_with_a_hyphen(environ: dict[str, str]) -> None:
+    """As its arguments may."""
+    assert run(environ, "call", "list-models").returncode == 0
+
+
+def test_a_picture_that_cannot_be_saved_is_put_where_the_person_is(environ: dict[str, str], tmp_path: Path) -> None:
+    """It is paid for, and a terminal shows none: it was gone, with exit code 0."""
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    (tmp_path / "here").mkdir()
+    command = [sys.executable, "-m", "mtu_mcp", "call", "generate_image", "prompt=A boat"]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+        cwd=tmp_path / "here",
+        env=environment({**environ, "MTU_OUTPUT_DIR": str(tmp_path / "file")}),
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    [kept] = (tmp_path / "here").iterdir()
+    assert f"What is left of it is in {kept}." in done.stdout
+    assert kept.read_bytes()[:3] == b"\xff\xd8\xff"
+    assert kept.suffix == ".jpeg"
+
+
 def test_text_stays_text_even_if_it_is_json(gateway: Sandbox, environ: dict[str, str]) -> None:
     """Our promise: a value is read as the tool's schema wants it."""
     for prompt in ("3", '{"a": 1}', "a=b=c", ""):

@@ -4,6 +4,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import urllib.request
 
 import pytest
@@ -46,6 +48,31 @@ def test_wrong_arguments_are_explained_with_exit_code_two(
         main(arguments)
     assert ended.value.code == 2
     assert "usage: mtu-mcp" in capsys.readouterr().err
+
+
+def test_the_command_alone_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """On stderr: a host that forgot to say `serve` reads stdout."""
+    with pytest.raises(SystemExit):
+        main([])
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "first steps:" in said.err
+
+
+def test_an_interrupt_while_a_command_is_loaded_ends_it_without_a_word() -> None:
+    """POSIX shells: 130; a slow machine loads for seconds, and a traceback is nothing to read."""
+    finder = "type('Stop', (), {'find_spec': staticmethod(lambda name, *rest: interrupt(name))})"
+    code = (
+        "import sys, signal\n"
+        "def interrupt(name):\n"
+        "    if name == 'mtu_mcp.cli.usage': signal.raise_signal(signal.SIGINT)\n"
+        f"sys.meta_path.insert(0, {finder})\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from mtu_mcp.cli import main\n"
+        "sys.exit(main(['usage']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_the_sandbox_command_serves_curl_and_any_client() -> None:

@@ -37,9 +37,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 done, 1 failed, 2 wrong arguments, 130 interrupted.
     """
     set_up(sys.stdout, sys.stderr)
-    arguments = _parser().parse_args(argv)
-    command = import_module(f"mtu_mcp.cli.{arguments.module}")
+    parser = _parser()
+    if not (sys.argv[1:] if argv is None else argv):
+        parser.print_help(sys.stderr)  # stdout is a host's, when it forgot to say `serve`
+        parser.exit(2)
+    arguments = parser.parse_args(argv)
     try:
+        command = import_module(f"mtu_mcp.cli.{arguments.module}")  # takes long enough to be interrupted in
         code: int = command.run(arguments)
         if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison] - None where there is no console
             sys.stdout.flush()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import base64
+import difflib
 import json
 import shutil
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -43,14 +46,18 @@ def run(arguments: argparse.Namespace) -> int:
         settings = settings_from({**environ, "MTU_TOOLSETS": environ.get("MTU_TOOLSETS", "").strip() or "all"})
         configure(settings.log_level, settings.api_key)
         consent = Consent.of_shell(always=arguments.yes)
-        found = anyio.run(call_tool, settings, arguments.tool, given, consent)
+        tool = arguments.tool and arguments.tool.replace("-", "_")
+        found = anyio.run(call_tool, settings, tool, given, consent)
     for question in consent.unasked:
         said = _("Nobody could be asked, for standard input is no terminal. --yes would allow it.")
         print(f"mtu-mcp call: {joined(told(question), said)}", file=sys.stderr)
     if isinstance(found, ValueError):
         print(f"mtu-mcp call: {told(str(found))}", file=sys.stderr)
         return 2
-    return _list(found, arguments.tool) if isinstance(found, dict) else _show(found, arguments.json)
+    if isinstance(found, dict):
+        return _list(found, arguments.tool)
+    code = _show(found, arguments.json)
+    return code if arguments.json or settings.read_only else max(code, _kept_here(found))
 
 
 def _own_folders() -> list[Path]:
@@ -121,10 +128,36 @@ def _show(result: CallToolResult, as_json: bool) -> int:
     return 1 if result.is_error else 0
 
 
+def _kept_here(result: CallToolResult) -> int:
+    """Put what the server could not save into the working folder: a terminal shows no picture, and it is paid for."""
+    if any(block.type == "resource_link" for block in result.content):
+        return 0
+    for block in result.content:
+        if block.type != "image" and block.type != "audio":
+            continue
+        name = f"mtu-mcp-{time.strftime('%Y%m%d-%H%M%S')}-{len(block.data)}.{block.mime_type.partition('/')[2]}"
+        try:
+            Path(name).write_bytes(base64.b64decode(block.data))
+        except (OSError, ValueError) as error:
+            print(
+                f"mtu-mcp call: {_('it could not be kept here either: {reason}').format(reason=error)}", file=sys.stderr
+            )
+            return 1
+        print(_("What is left of it is in {file}.").format(file=Path(name).absolute()))
+    return 0
+
+
 def _list(tools: Mapping[str, Tool], asked: str | None) -> int:
     if asked:
-        said = _("there is no tool {name}. The tools are:").format(name=repr(asked))
-        print(f"mtu-mcp call: {said}", file=sys.stderr)
+        near = difflib.get_close_matches(asked.replace("-", "_"), tools, 3)
+        said = (
+            _("there is no tool {name}. Nearest names: {names}.")
+            if near
+            else _("there is no tool {name}. The tools are:")
+        )
+        print(f"mtu-mcp call: {said.format(name=repr(asked), names=', '.join(near))}", file=sys.stderr)
+        if near:
+            return 2
     for tool in tools.values():
         print(f"{tool.name}: {tool.description}")
         if asked:
