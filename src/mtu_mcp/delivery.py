@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 KEY: Final = "mtu.delivery"
+POSTED: Final = "mtu.posted"
+"""In the scope of a request that is answered elsewhere: makes the delivery of a number."""
 
 _posted: ContextVar[Callable[[Any], Delivery] | None] = ContextVar("mtu_mcp_posted", default=None)
 _delivery: ContextVar[Delivery | None] = ContextVar("mtu_mcp_delivery", default=None)
@@ -36,6 +38,11 @@ class Delivery:
         self._left = left
         self._waiting: list[tuple[bool, Callable[[], None]]] = []
         self._crossed: list[Callable[[Delivery], None]] = []
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is known by now."""
+        return self._left is not None
 
     @property
     def left(self) -> bool:
@@ -92,7 +99,7 @@ def post_with(deliver: Callable[[Any], Delivery]) -> None:
 def bind_delivery(request: Any, number: Any) -> Delivery:
     """Make the delivery of a request's answer the one of this context, and return it.
 
-    Where nobody can tell, on the older pair over HTTP and between two ends in one process, it counts as having left.
+    Where nobody can tell, as between two ends in one process, it counts as having left.
 
     Args:
         request: The HTTP request, if there is one.
@@ -102,8 +109,10 @@ def bind_delivery(request: Any, number: Any) -> Delivery:
     deliver = _posted.get()
     made: Delivery | None = None
     if isinstance(scope, dict):
-        made = cast("dict[str, Any]", scope).get(KEY)
-    elif deliver is not None and number is not None:
+        found = cast("dict[str, Any]", scope)
+        deliver = found.get(POSTED)
+        made = found.get(KEY)
+    if made is None and deliver is not None and number is not None:
         made = deliver(number)
     made = made or Delivery(left=True)
     _delivery.set(made)

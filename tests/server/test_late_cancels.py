@@ -15,7 +15,7 @@ from mcp.types import CallToolResult, ImageContent, ResourceLink, TextContent
 
 from callers import ANN, BOB, TEAM, TODAY, serving, shake_hands
 from capabilities.material import spent
-from connections import CELLS, MEMORY, Cell, connect, text_of
+from connections import CELLS, Cell, connect, text_of
 from mtu_mcp.capabilities._handed import slim
 from mtu_mcp.delivery import Delivery
 from mtu_mcp.sandbox import Sandbox
@@ -280,9 +280,11 @@ def test_pictures_that_are_files_are_not_held_twice() -> None:
     assert slim(CallToolResult(content=[image])).content == [image]
 
 
-async def test_an_answer_that_was_read_is_asked_anew(environ: Environ, gateway: Sandbox) -> None:
-    """Our promise: without a cancel a delivered answer is never used again."""
-    async with connect(MEMORY, environ) as client:
-        for _ in range(3):
-            assert not kept(text_of(await client.call_tool(**ASKED)))
-    assert spent(gateway) == 3
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+async def test_an_answer_that_was_read_is_asked_anew(cell: Cell, environ: Environ, gateway: Sandbox) -> None:
+    """Our promise: without a cancel a delivered answer is never used again, nor after the session."""
+    for _ in range(2):
+        async with connect(cell, environ) as client:
+            for _ in range(2):
+                assert not kept(text_of(await client.call_tool(**ASKED)))
+    assert spent(gateway) == 4

@@ -52,6 +52,9 @@ def bound_to(app: App, look: Callable[[], None] = lambda: None) -> ServerMiddlew
             scope.until = anyio.current_time() + patience(*client_of(ctx), app.settings.hand_off_after)
             try:
                 return await call_next(ctx)
+            except anyio.get_cancelled_exc_class():
+                delivery.take_back()  # also when the body had its answer
+                raise
             finally:
                 look()
 

@@ -116,7 +116,7 @@ class Work:
 
     def size(self) -> int:
         """About how many bytes holding on to its answer takes, once it is slim."""
-        kept = 0 if self.result is None else len(slim(self.result).model_dump_json())
+        kept = 0 if self.result is None else len(repr(slim(self.result)))  # JSON might refuse what a gateway said
         return kept + sum(len(one.partial) for one in self.scope.exchanges)
 
     def slim(self) -> None:
