@@ -415,8 +415,9 @@ async def test_several_are_asked_for_in_one_word_too(
     assert spent(gateway) == 1
 
 
-OPERATIONS: list[tuple[str, dict[str, Any], list[str]]] = [
+OPERATIONS: list[tuple[str, dict[str, Any] | str, list[str]]] = [
     ("create_transcription", {"model": "whisper-1", "file": "latest"}, ["voice.wav"]),
+    ("create_transcription", '{"model": "whisper-1", "file": "latest"}', ["voice.wav"]),  # as models write it
     ("upload_file", {"purpose": "user_data", "file": "latest"}, ["红 fox.png"]),
     (
         "create_image_edit",
@@ -430,7 +431,7 @@ OPERATIONS: list[tuple[str, dict[str, Any], list[str]]] = [
 @both_eras
 @pytest.mark.parametrize(("name", "arguments", "files"), OPERATIONS)
 async def test_an_operation_takes_the_latest_too(
-    cell: Cell, allowing: Environ, gateway: Sandbox, name: str, arguments: dict[str, Any], files: list[str]
+    cell: Cell, allowing: Environ, gateway: Sandbox, name: str, arguments: dict[str, Any] | str, files: list[str]
 ) -> None:
     """Our promise: one rule for all tools; the user is asked, and the answer names the file before all else."""
     user = User()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -67,10 +68,13 @@ class ToolSpec:
         """The arguments of a call among which files are named, and what each of these takes."""
         if self.inner_files is None:
             return given, self.files
-        inner = given.get("arguments")
+        inner: object = given.get("arguments")
+        if isinstance(inner, str):  # written as JSON, which the SDK reads
+            with suppress(ValueError, RecursionError):
+                inner = json.loads(inner)
         if not isinstance(inner, Mapping):
             return {}, {}
-        return cast("Mapping[str, Any]", inner), self.inner_files(given)
+        return cast("Mapping[str, Any]", inner), self.inner_files({**given, "arguments": inner})
 
 
 @dataclass(frozen=True, slots=True)
