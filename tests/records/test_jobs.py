@@ -1,5 +1,6 @@
 """Jobs: found again by any process, changed once, held by one."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from mtu_mcp.errors import NotFound, RecordsError
 from mtu_mcp.records import Records
 from mtu_mcp.records.jobs import LEASE, Jobs
+from mtu_mcp.records.presence import PATIENCE, Presence
 
 
 class Clock:
@@ -25,10 +27,21 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def jobs(tmp_path: Path, clock: Clock) -> Any:
+async def records(tmp_path: Path, clock: Clock) -> Any:
     records = Records(tmp_path / "mtu.db", clock)
-    yield records.jobs
+    yield records
     await records.aclose()
+
+
+@pytest.fixture
+def jobs(records: Records) -> Jobs:
+    return records.jobs
+
+
+@pytest.fixture
+def dies(records: Records) -> Callable[[], None]:
+    """Let go of the process's lock, as the system does when it is gone."""
+    return records.ledger.presence.leave
 
 
 @pytest.fixture
@@ -107,15 +120,48 @@ async def test_a_job_is_held_by_one_at_a_time(jobs: Jobs, other: Jobs) -> None:
         assert not nobody
 
 
-async def test_what_a_dead_process_held_is_free_after_the_lease(jobs: Jobs, other: Jobs, clock: Clock) -> None:
+async def test_what_a_dead_process_held_is_free(jobs: Jobs, other: Jobs, dies: Callable[[], None]) -> None:
     """Our promise: kill -9 leaves nothing held for ever."""
     made = await jobs.create("batch", "x", {})
     assert await jobs._take(made.id)  # pyright: ignore[reportPrivateUsage] - a process that dies does no more than this
     async with other.hold(made.id) as theirs:
         assert not theirs
-    clock.now += LEASE + 1
+    dies()
     async with other.hold(made.id) as theirs:
         assert theirs
+
+
+async def test_a_clock_that_jumps_makes_nobody_dead(jobs: Jobs, tmp_path: Path, clock: Clock) -> None:
+    """Our promise: a laptop that slept, or a clock that was set, takes no work from a process that is alive."""
+    ticks = Clock()
+    records = Records(tmp_path / "mtu.db", clock)
+    other = Jobs(records.database, clock, presence=Presence(tmp_path / "mtu.db", ticks))
+    made = await jobs.create("call", "x", {})
+    async with jobs.hold(made.id):
+        for _ in range(2):
+            clock.now += 8 * 3600.0
+            ticks.now += PATIENCE - 1
+            assert await other.lose("call", "gone") == 0
+            async with other.hold(made.id) as theirs:
+                assert not theirs
+            assert await jobs._beat(made.id)  # pyright: ignore[reportPrivateUsage] - the next sign of life after waking
+        done = await jobs.change(made.id, state="done", result={"text": "paid for"})
+        assert done is not None
+    await records.aclose()
+
+
+async def test_who_is_silent_for_long_has_given_up(jobs: Jobs, tmp_path: Path, clock: Clock) -> None:
+    """Our promise: what a live process could not write down as ended is not called running for ever."""
+    ticks = Clock()
+    records = Records(tmp_path / "mtu.db", clock)
+    other = Jobs(records.database, clock, presence=Presence(tmp_path / "mtu.db", ticks))
+    made = await jobs.create("call", "x", {})
+    assert await jobs._take(made.id)  # pyright: ignore[reportPrivateUsage] - held, and never heard of again
+    clock.now += LEASE + 1
+    assert await other.lose("call", "gone") == 0
+    ticks.now += PATIENCE + 1
+    assert await other.lose("call", "gone") == 1
+    await records.aclose()
 
 
 async def test_errors_and_cancels_let_go(jobs: Jobs) -> None:

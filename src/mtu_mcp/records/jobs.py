@@ -9,7 +9,7 @@ next one may find out what became of the work. Work that only its own process co
 import json
 import secrets
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
@@ -211,13 +211,16 @@ class Jobs:
 
     async def _take(self, job_id: str) -> bool:
         now = self._clock()
-        query = "UPDATE jobs SET holder = ?, seen = ? WHERE id = ? AND owner = ? AND (holder = '' OR seen < ?)"
-        values = (self._holder, now, job_id, self._owner, now - LEASE)
+        look = "SELECT holder, seen FROM jobs WHERE id = ? AND owner = ?"
+        query = "UPDATE jobs SET holder = ?, seen = ? WHERE id = ?"
 
         def take(connection: "sqlite3.Connection") -> bool:
             if self._presence is not None:
                 self._presence.take()
-            return connection.execute(query, values).rowcount > 0
+            row = connection.execute(look, (job_id, self._owner)).fetchone()
+            if row is None or (row[0] and not self._forsook(row[0], row[1])):
+                return False
+            return connection.execute(query, (self._holder, now, job_id)).rowcount > 0
 
         return await self._database.write(take)
 
@@ -226,12 +229,15 @@ class Jobs:
             "SELECT id, owner, holder, max(seen, updated) FROM jobs WHERE kind = ?"
             " AND state IN ('queued', 'running') AND holder <> ?"
         )
-        stale = self._clock() - LEASE
         rows = connection.execute(query, (kind, self._holder)).fetchall()
-        return [(job, owner) for job, owner, holder, seen in rows if seen < stale or (holder and self._is_gone(holder))]
+        return [(job, owner) for job, owner, holder, seen in rows if self._forsook(holder, seen)]
 
-    def _is_gone(self, holder: str) -> bool:
-        return self._presence is not None and self._presence.gone(holder)
+    def _forsook(self, holder: str, seen: float) -> bool:
+        """Whether whoever works on a job does so no more, by the lock or else by the last sign of life."""
+        late = seen < self._clock() - LEASE
+        if not holder or self._presence is None:
+            return late
+        return self._presence.gone(holder) or (late and self._presence.silent(holder, seen))
 
     def _lose(self, connection: "sqlite3.Connection", kind: str, note: str) -> "list[tuple[str, str]]":
         lost = self._forsaken(connection, kind)
@@ -246,14 +252,13 @@ class Jobs:
     async def _renew(self, job_id: str) -> None:
         while True:
             await anyio.sleep(BEAT)
-            query, values = (
-                "UPDATE jobs SET seen = ? WHERE id = ? AND holder = ?",
-                (self._clock(), job_id, self._holder),
-            )
-            try:
-                await self._database.write(lambda it, query=query, values=values: it.execute(query, values))
-            except RecordsError:  # the work goes on; the next beat may be heard
-                continue
+            with suppress(RecordsError):  # the work goes on; the next beat may be heard
+                await self._beat(job_id)
+
+    async def _beat(self, job_id: str) -> bool:
+        """Give a sign of life; False when the job is not this process's any more."""
+        query, values = "UPDATE jobs SET seen = ? WHERE id = ? AND holder = ?", (self._clock(), job_id, self._holder)
+        return await self._database.write(lambda it: it.execute(query, values).rowcount > 0)
 
     async def _release(self, job_id: str) -> None:
         query, values = "UPDATE jobs SET holder = '' WHERE id = ? AND holder = ?", (job_id, self._holder)

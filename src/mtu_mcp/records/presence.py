@@ -8,6 +8,8 @@ the same on every system this program runs on.
 
 import os
 import secrets
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,8 +17,11 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     import sqlite3
 
+PATIENCE: Final = 12.0
+"""Seconds in which a process that works on something gives two signs of life."""
 _MARK: Final = "-live-"
 _TRIES: Final = 5
+_REMEMBERED: Final = 1000
 
 
 class Presence:
@@ -24,11 +29,14 @@ class Presence:
 
     Args:
         path: The database the lock stands beside; None for one in memory, which no other process sees.
+        clock: Seconds that go on evenly.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path
+        self._clock = clock
         self._held: sqlite3.Connection | None = None
+        self._missed: dict[tuple[str, float], float] = {}
         self.name = f"{os.getpid()}-{secrets.token_hex(8)}"
 
     def take(self) -> None:
@@ -55,6 +63,20 @@ class Presence:
         if self._path is None or name == self.name:
             return False
         return _is_free(self._file(name))
+
+    def silent(self, name: str, seen: float) -> bool:
+        """Whether a process whose last sign of life is late gave none in `PATIENCE` seconds after it was first missed.
+
+        Wall clocks jump and machines sleep: then everybody is late at once, and nobody is dead.
+
+        Args:
+            name: The process.
+            seen: Its last sign of life, on any clock.
+        """
+        now = self._clock()
+        if len(self._missed) > _REMEMBERED:
+            self._missed.clear()
+        return now - self._missed.setdefault((name, seen), now) > PATIENCE
 
     def leave(self) -> None:
         """Let go and remove the file."""
