@@ -1,4 +1,4 @@
-"""How large, how long: read from a file's own headers.
+"""Measuring files: how large, how long, as their own headers say.
 
 Limits are checked with these figures before money is spent, so they are exact or absent: a field nobody knows is
 None, never an estimate, and a broken or lying file yields None, never an exception. Own parsers, because
