@@ -3,7 +3,10 @@
 A host's connection may break while its call is at work. On the handshake protocol over HTTP that is no cancellation, so
 the call ends as if nothing had happened and its answer goes nowhere; on any transport it may break at the very end.
 Over HTTP the request knows: its response was completed before the client went, or it was not. On stdio the writer
-knows: the line went into the pipe, or the pipe was broken. What a host left unread in its pipe, nobody can tell.
+knows: the line went into the pipe, or the pipe was broken.
+
+What left can still be taken back: by a cancel that crossed with it, or when the connection ended with an error because
+nobody read it. What a host left unread in its pipe, or read and threw away without a word, nobody can tell.
 """
 
 from __future__ import annotations
