@@ -1,5 +1,6 @@
 """Whatever a gateway sends, only errors of the tree come out, and long answers cost what they weigh."""
 
+import gzip
 import json
 import random
 import sys
@@ -12,7 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from gateway.scripted import Scripted, events, json_body, open_gateway
-from mtu_mcp.errors import BadAnswer, MtuError, Rejected, Unreachable
+from mtu_mcp.errors import BadAnswer, MtuError, Rejected, Unreachable, UpstreamError
 from mtu_mcp.gateway import (
     BaiduSearch,
     ChatRequest,
@@ -181,6 +182,37 @@ async def test_blanks_without_end_do_not_fill_the_memory(label: str):
     await everything(gateway)
     assert transport.closed == ENDPOINTS
     assert all(next(pieces, None) for pieces in blanks)
+
+
+def packed(times: int) -> bytes:
+    data = json.dumps({"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}], "pad": " " * 9_000_000})
+    body = data.encode()
+    for _ in range(times):
+        body = gzip.compress(body, 1)
+    return body
+
+
+@pytest.mark.parametrize(
+    "label", ["gzip, gzip", "GZIP,gzip", "gzip, gzip, gzip", "deflate, gzip", "br", "zstd, identity"]
+)
+@pytest.mark.parametrize("status", [200, 400, 503])
+async def test_an_answer_that_would_swell_without_measure_is_not_unpacked(label: str, status: int):
+    """RFC 9110, section 8.4: an encoding that was not asked for. Twice packed, 300 bytes fill the memory in one packet."""
+    headers = {"content-type": "application/json", "content-encoding": label}
+    gateway, transport, _ = open_gateway(Scripted(status, headers, (packed(2),)), max_retries=0)
+    with pytest.raises(UpstreamError) as caught:
+        await gateway.chat(ChatRequest("m", [], stream=False))
+    assert (caught.value.status == status) or "compressed" in str(caught.value)
+    assert transport.closed == 1
+    assert transport.sent[0].headers["accept-encoding"] == "gzip, deflate"
+
+
+@pytest.mark.parametrize(("label", "times"), [("gzip", 1), ("x-unknown", 0), ("UTF-8", 0), ("identity, gzip", 1)])
+async def test_other_answers_are_unpacked(label: str, times: int):
+    """RFC 9110, section 8.4.1.3; and some gateways put words there that are no encoding at all."""
+    headers = {"content-type": "application/json", "content-encoding": label}
+    gateway, _, _ = open_gateway(Scripted(200, headers, (packed(times),)))
+    assert (await gateway.chat(ChatRequest("m", [], stream=False))).text == "hi"
 
 
 @pytest.mark.parametrize("cut", [False, True])

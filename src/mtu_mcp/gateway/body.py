@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 JSON_LIMIT: Final = 64 * 1024 * 1024
 STREAM_LIMIT: Final = 256 * 1024 * 1024
 MOST_BLANK: Final = 1024 * 1024
+ENCODINGS: Final = ("gzip", "deflate")
+"""Compressions that are asked for: those whose largest packet holds no more than some 60 MB."""
+_PACKED: Final = (*ENCODINGS, "br", "zstd")
 _BIG: Final = 1024 * 1024
 _DRAIN_SECONDS: Final = 0.05
 SHORTEST_KEY: Final = 12
@@ -48,6 +51,9 @@ class Body:
     Attributes:
         asked: What was asked, for the wording of errors.
         request_id: The gateway's name for the request, from the headers.
+
+    Raises:
+        BadAnswer: It is compressed otherwise than was asked for.
     """
 
     def __init__(
@@ -57,6 +63,12 @@ class Body:
         # A short one may be a word that answers hold for other reasons: "EMPTY", "null", "sandbox".
         self._secret = asked.secret if len(asked.secret) >= SHORTEST_KEY else ""
         self.request_id = asked.struck(failures.request_id_of(response.headers))
+        if packing := swollen(response.headers):
+            raise BadAnswer(
+                f"The gateway's answer is compressed in a way that was not asked for ({shortened(packing, 80)}).",
+                advice="Tell whoever runs the gateway, or a proxy before it.",
+                request_id=self.request_id,
+            )
         self._type = response.headers.get("content-type", "").lower()
         self._seconds = seconds
         self._until = until
@@ -259,6 +271,16 @@ def _begun(packet: bytes, secret: bytes) -> bytes:
     """The end of a packet that the next one may make into the key."""
     lengths = range(min(len(secret) - 1, len(packet)), 0, -1)
     return next((secret[:size] for size in lengths if packet.endswith(secret[:size])), b"")
+
+
+def swollen(headers: Mapping[str, str]) -> str:
+    """How an answer is compressed, if a packet of it may hold more than memory does; else nothing.
+
+    Compressed twice, 300 bytes hold gigabytes, and they would all be there before anything of them could be counted.
+    """
+    given = headers.get("content-encoding", "")
+    packed = [one for one in (part.strip().lower() for part in given.split(",")) if one in _PACKED]
+    return given if len(packed) > 1 or (packed and packed[0] not in ENCODINGS) else ""
 
 
 def _object(data: str) -> Mapping[str, Any]:

@@ -23,7 +23,7 @@ import anyio.to_thread
 from mtu_mcp import __version__
 from mtu_mcp.errors import BadInput, Overloaded, UpstreamError, UpstreamFailure
 from mtu_mcp.gateway import failures
-from mtu_mcp.gateway.body import SHORTEST_KEY, Body
+from mtu_mcp.gateway.body import ENCODINGS, SHORTEST_KEY, Body, swollen
 from mtu_mcp.gateway.connections import LOOPBACK, Way, skew, unusable, way_to
 from mtu_mcp.gateway.demands import Demand, measured
 from mtu_mcp.gateway.exchange import Books, Exchange, News, current_scope, exchange, mark_owed
@@ -230,7 +230,7 @@ class Wire:
 
     async def _request(self, http: "httpx.AsyncClient", call: Call, secret: str) -> "httpx.Request":
         headers = {"Authorization": f"Bearer {secret}", "Accept": call.accept, "User-Agent": f"mtu-mcp/{__version__}"}
-        headers |= call.headers
+        headers |= {"Accept-Encoding": ", ".join(ENCODINGS), **call.headers}
         if call.key:
             headers["Idempotency-Key"] = call.key
         content: bytes | AsyncIterator[bytes] | None = None
@@ -254,7 +254,7 @@ class Wire:
         parts: list[bytes] = []
         try:
             with anyio.move_on_after(self._patience(call)):
-                async for packet in response.aiter_bytes():
+                async for packet in _legible(response):
                     parts.append(packet)
                     if sum(map(len, parts)) >= ERROR_LIMIT:
                         break
@@ -307,6 +307,13 @@ class Wire:
             )
         except (ValueError, OSError, ImportError, httpx.InvalidURL) as error:
             raise unusable(error, self._settings.proxy) from error
+
+
+async def _legible(response: "httpx.Response") -> AsyncIterator[bytes]:
+    """The body of a refusal; nothing of one that is compressed otherwise than was asked for."""
+    if not swollen(response.headers):
+        async for packet in response.aiter_bytes():
+            yield packet
 
 
 def _written(payload: Mapping[str, Any]) -> bytes:
