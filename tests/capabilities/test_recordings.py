@@ -283,3 +283,18 @@ async def test_a_short_recording_is_sent_as_it_is(environ: Environ, gateway: San
     assert said.startswith("Hello there.")
     assert "pieces" not in said
     assert len(gateway.journal.find(WORDS)) == 1
+
+
+@pytest.mark.skipif(find_av() is None, reason="the extra `media` is not installed")
+async def test_a_recording_that_says_it_lasts_for_days_is_refused_at_once(
+    environ: Environ, gateway: Sandbox, tmp_path: Path
+) -> None:
+    """Our promise: bounded time; RFC 9639, 8.2: the last 36 bits before the checksum are the count of samples."""
+    from media.test_cutting import encoded
+
+    data = bytearray(encoded("flac", "flac"))
+    data[21:26] = bytes([data[21] | 0x0F]) + b"\xff\xff\xff\xff"
+    (tmp_path / "days.flac").write_bytes(data)
+    async with connect(MEMORY, {**environ, "MTU_ALLOWED_DIRS": str(tmp_path)}) as client:
+        assert "longer than 24 hours" in await refused(client, "transcribe", file="days.flac", model="whisper-1")
+    assert not gateway.journal.find(WORDS)

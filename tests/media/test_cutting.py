@@ -254,6 +254,62 @@ def test_a_recording_that_changes_its_rate_half_way_is_cut_whole(tmp_path):
     assert found[-1].end == pytest.approx(2 * sum(TALK), abs=0.5)
 
 
+@ways
+@pytest.mark.parametrize("rate", [1, 100, 0x7FFFFFFF])
+def test_a_rate_that_no_recording_has_is_refused_by_the_head_alone(av, rate, tmp_path):
+    """Our promise: bounded time. The standard WAV head says its own rate; at 1 Hz, 160 KB had taken 45 s to be refused."""
+    head = bytearray(wav(bytes(160_000)))
+    head[24:28] = struct.pack("<I", rate)
+    with pytest.raises(BadInput, match="no recording has"):
+        pieces(bytes(head), tmp_path, av, name="x.wav")
+    assert list(tmp_path.iterdir()) == []
+
+
+@ways
+def test_a_recording_of_days_is_refused_by_its_head_alone(av, tmp_path):
+    """Our promise: the same, before anything is decoded or cut."""
+    head = bytearray(wav(bytes(1000)))
+    head[24:28] = struct.pack("<I", 1000)
+    head[40:44] = struct.pack("<I", 0xFFFFFFFF)
+    path = tmp_path / "x.wav"
+    with path.open("wb") as file:
+        file.write(head)
+        file.truncate(200_000_000)
+    days = Media("x.wav", kind_of(bytes(head)), 200_000_000, path=path)
+    with pytest.raises(LimitExceeded, match="24 hours"):
+        list(cut(days, tmp_path, Limits(60), av))
+    assert [left.name for left in tmp_path.iterdir()] == ["x.wav"]
+
+
+@needs_av
+@pytest.mark.parametrize("rate", [1.0, 2e9])
+def test_a_container_that_lies_about_its_rate_is_refused(rate, tmp_path):
+    """Our promise: the same for what FFmpeg reads: at 1 GHz its filter alone had taken a gigabyte. RFC 9559: 0xB5."""
+    data = bytearray(encoded("matroska", "pcm_s16le", rate=16000))
+    at = data.index(b"\xb5\x88")
+    data[at + 2 : at + 10] = struct.pack(">d", rate)
+    with pytest.raises(BadInput, match="no recording has"):
+        pieces(bytes(data), tmp_path, AV, name="talk.mkv")
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_av
+def test_gaps_are_filled_only_so_far(tmp_path):
+    """Our promise: the same; a clock that leaps ten minutes with every packet made a day of silence of two seconds."""
+    assert AV is not None
+    out = io.BytesIO()
+    with AV.open(out, "w", format="matroska") as container:
+        stream = container.add_stream("pcm_s16le", rate=RATE, layout="mono")
+        for number in range(20):
+            frame = AV.AudioFrame(format="s16", layout="mono", samples=RATE // 10)
+            frame.planes[0].update(bytes(frame.planes[0].buffer_size))
+            frame.sample_rate, frame.pts = RATE, number * 590 * RATE
+            for packet in stream.encode(frame):
+                container.mux(packet)
+    found = pieces(out.getvalue(), tmp_path, AV, seconds=3600, name="talk.mkv")
+    assert 2 < found[-1].end < 1300
+
+
 @needs_av
 def test_a_list_of_other_files_is_not_followed(tmp_path):
     """FFmpeg's concat and HLS formats open what they name; a recording is opened as what its bytes are."""

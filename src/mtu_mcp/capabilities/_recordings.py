@@ -90,6 +90,9 @@ async def transcribe_pieces(
     Raises:
         MtuError: Nothing could be transcribed; the first piece's own error.
     """
+    from mtu_mcp.media.decoding import require_short
+
+    require_short(media.name, request.seconds)  # as its head says; else a lie is found out after a day is decoded
     allowed = _allowed(limits)
     async with _scratch(app) as folder:
         partial = await _partial(app, media, request, about)

@@ -109,10 +109,11 @@ async def _transcribed(
     from mtu_mcp.media import measure
 
     seconds = (await measure(media)).seconds or 0.0
+    request = replace(request, seconds=seconds)
     ask = app.gateway.translate_audio if endpoint == "audio/translations" else app.gateway.transcribe
     if await must_cut(media, request.file.name, limits, seconds):
         return await transcribe_pieces(app, media, request, ask, limits, endpoint)
-    return Outcome(await ask(replace(request, seconds=seconds)), [], whole=True)
+    return Outcome(await ask(request), [], whole=True)
 
 
 def _for_page(app: App, transcript: Transcript, media: Media) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mtu_mcp.errors import LimitExceeded
+from mtu_mcp.errors import BadInput, LimitExceeded
 from mtu_mcp.media import decoding, waves
 from mtu_mcp.media.kinds import kind_of_name
 from mtu_mcp.media.names import quote
@@ -44,11 +44,13 @@ def cut(media: "Media", folder: Path, limits: Limits, av: Any | None) -> Generat
         av: As `find_av` gives it.
 
     Raises:
-        LimitExceeded: What it takes to cut it is not installed; the message says how to install it.
+        LimitExceeded: It is longer than a day, or what it takes to cut it is not installed; the message says how to install it.
         BadInput: There is no sound in it, or it cannot be decoded.
         OSError: As the disk gives it.
     """
     wave = _wave_of(media) if media.kind.mime == "audio/wav" else None
+    if wave:
+        _require_plausible(media, wave)
     if av is not None and decoding.can_decode(media.kind.mime):
         # FFmpeg would walk whatever follows the samples of a WAV file, eight bytes at a time.
         with waves.open_slice(media.open, wave, 0, wave.frames) if wave else media.open() as stream:
@@ -68,6 +70,15 @@ def cut(media: "Media", folder: Path, limits: Limits, av: Any | None) -> Generat
             opener = functools.partial(waves.open_slice, media.open, wave, start, end)
             times = start / wave.rate, end / wave.rate, shared / wave.rate
             yield Piece(number, *times, f"piece-{number:03}.wav", media.kind, opener)
+
+
+def _require_plausible(media: "Media", wave: waves.Wave) -> None:
+    """Refuse by its head alone what would take long to be refused: the rate is the file's own word."""
+    try:
+        decoding.require_plausible(wave.rate)
+    except ValueError as error:
+        raise BadInput(f"{quote(media.name)} cannot be cut: {error}.", advice="Convert it, or check it.") from error
+    decoding.require_short(media.name, wave.frames / wave.rate)
 
 
 def _wave_of(media: "Media") -> waves.Wave | None:

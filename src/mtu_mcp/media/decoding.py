@@ -27,10 +27,15 @@ RATE: Final = 16_000
 BIT_RATE: Final = 64_000
 """Bits a second of a piece: speech of one channel loses nothing that can be heard; 20 minutes are 9.6 MB."""
 MOST_SECONDS: Final = 24 * 3600
+_RATES: Final = (1_000, 1_000_000)
+"""Samples a second that recordings have: at one a second a small file is a day of work to decode, at a thousand million
+a gigabyte of it."""
 _WIDTH: Final = 2
 _FULL: Final = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _GAP: Final = (0.5, 600.0)
 """Seconds that may be missing between two packets: fewer are rounding, more are a broken clock."""
+_MOST_BLANK: Final = 4
+"""Times as much silence as sound that gaps are filled with, beside the longest gap; more is a broken clock too."""
 
 _FORMATS: Final = {
     "audio/mpeg": "mp3",
@@ -96,8 +101,7 @@ def cut_decoded(av: Any, stream: BinaryIO, mime: str, name: str, folder: Path, l
     try:
         for pcm in _decoded(av, stream, mime):
             yield from pieces.feed(pcm)
-            if pieces.seconds > MOST_SECONDS:
-                raise LimitExceeded(f"{quote(name)} is longer than 24 hours.", advice="Cut it into shorter files.")
+            require_short(name, pieces.seconds)
         if not pieces.seconds:
             raise BadInput(f"There is no sound in {quote(name)}.", advice="Give a recording, or a video with sound.")
         yield from pieces.finish()
@@ -109,6 +113,26 @@ def cut_decoded(av: Any, stream: BinaryIO, mime: str, name: str, folder: Path, l
         ) from error
     finally:
         pieces.drop()
+
+
+def require_short(name: str, seconds: float) -> None:
+    """Refuse a recording that is, or says it is, longer than a day.
+
+    Raises:
+        LimitExceeded: It is.
+    """
+    if seconds > MOST_SECONDS:
+        raise LimitExceeded(f"{quote(name)} is longer than 24 hours.", advice="Cut it into shorter files.")
+
+
+def require_plausible(rate: int) -> None:
+    """Refuse a rate that no recording has.
+
+    Raises:
+        ValueError: It is such a one.
+    """
+    if not _RATES[0] <= rate <= _RATES[1]:
+        raise ValueError(f"it says it has {rate:,} samples a second, which no recording has")
 
 
 def _decoded(av: Any, stream: BinaryIO, mime: str) -> Iterator[bytes]:
@@ -124,7 +148,7 @@ def _decoded(av: Any, stream: BinaryIO, mime: str) -> Iterator[bytes]:
                 if frame.time is not None:
                     begin = frame.time if begin is None else begin
                     missing = frame.time - begin - sound.done / RATE
-                    if _GAP[0] < missing < _GAP[1]:
+                    if _GAP[0] < missing < _GAP[1] and sound.may_blank:
                         yield sound.blank(int(missing * RATE))
                 yield from sound.of(frame)
         yield from sound.rest()
@@ -137,12 +161,19 @@ class _Resampled:
         self._av = av
         self._shape: tuple[str, str, int] | None = None
         self._resampler: Any = None
+        self._blank = 0
         self.done = 0
+
+    @property
+    def may_blank(self) -> bool:
+        """Whether gaps are still filled."""
+        return self._blank <= _GAP[1] * RATE + _MOST_BLANK * (self.done - self._blank)
 
     def of(self, frame: Any) -> Iterator[bytes]:
         """The samples of a frame."""
         shape = frame.format.name, frame.layout.name, frame.sample_rate
         if shape != self._shape:
+            require_plausible(frame.sample_rate)
             yield from self.rest()
             self._shape = shape
             self._resampler = self._av.AudioResampler(format="s16", layout="mono", rate=RATE)
@@ -156,6 +187,7 @@ class _Resampled:
     def blank(self, samples: int) -> bytes:
         """Silence."""
         self.done += samples
+        self._blank += samples
         return bytes(samples * _WIDTH)
 
     def _samples(self, parts: list[Any]) -> Iterator[bytes]:
