@@ -1,6 +1,7 @@
 """The page a person hands a file in with, in a browser as a person uses it."""
 
 import re
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from mtu_mcp.app import App, open_app
 from mtu_mcp.server.pages import page
 from mtu_mcp.server.uploads import MOST_BYTES
 from mtu_mcp.settings import Settings
-from pages.browser import Browser
+from pages.browser import PATIENCE, Browser
 
 DROP = """
 const [name, type, at] = arguments, data = new DataTransfer();
@@ -162,7 +163,7 @@ async def test_a_bar_shows_how_much_has_arrived(environ: dict[str, str], browser
         def hand_in() -> None:
             browser.open(link)
             assert browser.run("return document.getElementById('on-its-way').hidden")
-            slowly(browser, 200_000)
+            slowly(browser, 50_000)
             try:
                 choose(browser, file)
                 browser.wait(f"(() => {{ {SHARE} }})()")
@@ -186,16 +187,21 @@ async def test_a_file_on_its_way_is_stopped_by_keyboard_and_can_be_sent_again(
     file = tmp_path / "long.txt"
     file.write_text("fox\n" * 250_000, encoding="utf-8")
     async with inviting(environ) as (app, _, link):
+        ticket = app.uploads and app.uploads.find(link.rpartition("/")[2])
+        assert ticket
 
         def hand_in() -> None:
             browser.open(link)
-            slowly(browser, 100_000)
+            slowly(browser, 50_000)
             try:
                 choose(browser, file)
                 browser.wait(f"(() => {{ {SHARE} }})()")
                 assert browser.run("return document.activeElement.id") == "stop"
                 browser.press("Enter")
                 browser.wait("document.getElementById('notice').innerText.includes('Stopped')")
+                ends = time.monotonic() + PATIENCE
+                while ticket.state == "taking":  # until the server has heard of it
+                    assert time.monotonic() < ends, "the server goes on to wait for a file that was stopped"
                 assert browser.run("return document.activeElement.id") == "file"
                 assert browser.run("return document.getElementById('on-its-way').hidden")
             finally:
