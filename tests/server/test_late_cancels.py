@@ -1,25 +1,34 @@
 """Cancels that cross with their answer: it was thrown away, so it is given to the retry and paid for once."""
 
+import errno
 import json
 import os
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import anyio
 import httpx
 import pytest
+import uvicorn
+from mcp import Client
 from mcp.types import CallToolResult, ImageContent, ResourceLink, TextContent
+from uvicorn.server import ServerState
 
 from callers import ANN, BOB, TEAM, TODAY, serving, shake_hands
 from capabilities.material import spent
-from connections import CELLS, Cell, connect, text_of
+from connections import CELLS, MODERN, Cell, connect, text_of
+from mtu_mcp.app import open_app
 from mtu_mcp.capabilities._handed import slim
-from mtu_mcp.delivery import Delivery
+from mtu_mcp.delivery import KEY, Delivery
 from mtu_mcp.sandbox import Sandbox
+from mtu_mcp.server.assembly import build_server
+from mtu_mcp.server.partings import Parting
 from mtu_mcp.server.recall import LATE, MOST, MOST_BYTES, Numbers, Recall
+from mtu_mcp.settings import Settings
 from near_ends import NearEnds
 from processes import modern, request, running
 from storms import said
@@ -118,8 +127,8 @@ async def test_only_the_number_itself_takes_an_answer_back(number: object, envir
 async def test_a_number_is_one_sessions_own(environ: Environ, gateway: Sandbox) -> None:
     """MCP: request ids are unique within a session; another session's cancel of the same number is about its own call."""
     async with sessions(environ, "none", "none") as [one, other]:
-        await one.call(5)
         await other.call(5, OTHER)
+        await one.call(5)
         await other.cancel(5)
         assert not kept(await one.call(6))
         assert kept(await other.call(6, OTHER))
@@ -218,6 +227,71 @@ async def test_an_answer_that_was_closed_away_unread_is_given_to_the_retry(envir
         with ask_over(served.base) as held:
             assert not kept(held.recv(await unread(held, b"}}")).decode())
     assert spent(gateway) == 3
+
+
+async def test_an_answer_whose_request_ended_before_it_was_written_is_given_to_the_retry(
+    environ: Environ, gateway: Sandbox
+) -> None:
+    """Our promise: whatever stops a request between its answer and the wire, nobody was given that answer."""
+    answered = anyio.Event()
+
+    async def linger(ctx: Any, call_next: Any) -> Any:
+        result = await call_next(ctx)
+        if ctx.method == "tools/call" and not answered.is_set():
+            answered.set()
+            await anyio.sleep_forever()
+        return result
+
+    async with open_app(Settings.read(environ)) as app:
+        server = build_server(app)
+        server._lowlevel_server.middleware.append(linger)  # pyright: ignore[reportPrivateUsage] - inside of ours
+        async with Client(server, mode=MODERN) as client:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(lambda: client.call_tool(**ASKED))
+                await answered.wait()
+                tasks.cancel_scope.cancel()
+            assert kept(text_of(await client.call_tool(**ASKED)))
+    assert spent(gateway) == 1
+
+
+class Wire:
+    """A transport, and its socket with an error that waits in it."""
+
+    def __init__(self, waiting: int) -> None:
+        self._waiting = waiting
+
+    def get_extra_info(self, _: str) -> "Wire":
+        return self
+
+    def getsockopt(self, *_: int) -> int:
+        return self._waiting
+
+    def close(self) -> None:
+        pass
+
+
+async def test_a_connection_tells_how_it_ended() -> None:
+    """RFC 9293, 3.10.4: what comes to a closed connection is answered by a reset. Our promise: that answer was not given."""
+    reset = ConnectionResetError()
+
+    async def ended(*, complete: bool, error: Exception | None = None, waiting: int = 0) -> tuple[bool, bool]:
+        delivery, taken = Delivery(left=complete or None), list[Delivery]()
+        delivery.if_taken_back(taken.append)
+        connection = Parting(uvicorn.Config(print, log_config=None), ServerState(), {})
+        connection.transport = cast("Any", Wire(waiting))
+        cycle = SimpleNamespace(scope={KEY: delivery}, response_complete=complete, message_event=anyio.Event())
+        connection.cycle = cast("Any", cycle)
+        connection.eof_received()
+        connection.connection_lost(error)
+        await anyio.lowlevel.checkpoint()
+        await anyio.lowlevel.checkpoint()
+        return delivery.gone, taken == [delivery]
+
+    assert await ended(complete=False) == (True, False)
+    assert await ended(complete=False, error=reset) == (True, False)
+    assert await ended(complete=True) == (False, False)
+    assert await ended(complete=True, error=reset) == (False, True)
+    assert await ended(complete=True, waiting=errno.EPIPE) == (False, True)
 
 
 async def test_a_stream_left_before_its_last_chunk_was_read(environ: Environ, gateway: Sandbox) -> None:
