@@ -344,3 +344,38 @@ async def test_a_key_said_back_letter_by_letter_is_struck_too():
         response = await gateway.respond(ResponsesRequest("m", "x"))
     assert (answer.text, answer.reasoning, response.text) == ("***", "***", "***")
     assert [one.partial for one in scope.exchanges] == ["***", "***"]
+
+
+def streamed(*pieces: dict[str, object]) -> bytes:
+    return b"".join(b"data: " + json.dumps(piece).encode() + b"\n\n" for piece in pieces)
+
+
+async def test_a_key_said_back_letter_by_letter_is_struck_wherever_letters_are_put_together():
+    """Our promise: the key is in nothing that is kept: calls of tools, parts of a message, transcripts."""
+    key = "sk-secret-key"
+    call = [{"index": 0, "id": "a", "function": {"name": "f", "arguments": "{"}}]
+    calls = [call, *([{"index": 0, "function": {"arguments": letter}}] for letter in key)]
+    chat = streamed(*({"choices": [{"index": 0, "delta": {"tool_calls": one}}]} for one in calls))
+    parts = [{"type": "output_text", "text": letter} for letter in key]
+    message = {"id": "r", "status": "completed", "output": [{"type": "message", "content": parts}]}
+    words = streamed(*({"type": "transcript.text.delta", "delta": letter} for letter in key))
+    gateway, _, _ = open_gateway(
+        events(chat, b"data: [DONE]\n\n"), json_body(json.dumps(message)), events(words), api_key=SecretStr(key)
+    )
+    answer = await gateway.chat(ChatRequest("m", []))
+    response = await gateway.respond(ResponsesRequest("m", "x"))
+    said = await gateway.transcribe(TranscriptionRequest("m", Upload("a.wav", "audio/wav", data=b"RIFF")))
+    assert [one.arguments for one in answer.tool_calls] == ["{***"]
+    assert (response.text, said.text) == ("***", "***")
+
+
+async def test_a_key_said_back_in_escapes_is_struck_too():
+    """RFC 8259, section 7: any letter may be written by its number, and is the same letter when it is read."""
+    key = "sk-secret-key"
+    written = "".join(f"\\u00{ord(letter):02x}" for letter in key)
+    body = f'{{"created": 1, "data": [{{"b64_json": "iVBORw0KGgo=", "revised_prompt": "\\u0022{written}\\u005c"}}]}}'
+    chunk = f'data: {{"id": "x", "model": "{written}", "choices": [{{"index": 0, "delta": {{"content": "a"}}}}]}}\n\n'
+    gateway, _, _ = open_gateway(json_body(body), events(chunk.encode(), b"data: [DONE]\n\n"), api_key=SecretStr(key))
+    made = await gateway.generate_images(ImageRequest("m", "fox"))
+    answer = await gateway.chat(ChatRequest("m", []))
+    assert (made.images[0].revised_prompt, answer.model) == ('"***\\', "***")

@@ -5,6 +5,7 @@ a stream was asked, or a stream where none was, and a wrong address answers with
 the first bytes decide. Every reading is bounded, and every way a connection can break becomes an error of the tree.
 """
 
+import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from math import inf
@@ -32,6 +33,8 @@ ENCODINGS: Final = ("gzip", "deflate")
 _PACKED: Final = (*ENCODINGS, "br", "zstd")
 _BIG: Final = 1024 * 1024
 _DRAIN_SECONDS: Final = 0.05
+_ESCAPED: Final = re.compile(rb"\\u00(?!22|5[cC])([2-7][0-9a-fA-F])")
+"""Letters as JSON may write them too; a quotation mark or a backslash would end what they stand in."""
 SHORTEST_KEY: Final = 12
 _FIELDS: Final = (b"data:", b"event:", b":", b"id:", b"retry:")
 
@@ -123,6 +126,12 @@ class Body:
                     raise BadAnswer(f"The gateway's answer is larger than {limit:,} bytes, the most that is read.")
                 parts.append(packet)
         data, secret = b"".join(parts), self._secret.encode()
+        if (
+            secret
+            and b"\\u00" in data
+            and secret in (plain := _ESCAPED.sub(lambda one: bytes([int(one[1], 16)]), data))
+        ):
+            data = plain
         return data.replace(secret, b"***") if secret and secret in data else data
 
     def is_page(self, data: bytes) -> bool:
@@ -241,9 +250,17 @@ class Body:
 
     def _struck(self, events: list[Event]) -> list[Event]:
         """The events without the key: a gateway that says it back must not get it into what is kept."""
-        if not self._secret or not any(self._secret in event.data for event in events):
+        if not self._secret:
             return events
-        return [Event(self.asked.struck(event.data), event.name) for event in events]
+        return [self._struck_event(event) for event in events]
+
+    def _struck_event(self, event: Event) -> Event:
+        data = event.data
+        if "\\u00" in data and self._secret in (
+            plain := _ESCAPED.sub(lambda one: bytes([int(one[1], 16)]), data.encode("utf-8", "replace")).decode()
+        ):
+            data = plain
+        return event if self._secret not in data else Event(self.asked.struck(data), event.name)
 
     async def _next(self) -> bytes | None:
         import httpx

@@ -139,7 +139,7 @@ def _answer(assembler: "ChatAssembler", request: ChatRequest, entry: "Exchange")
         model=assembler.model or request.model,
         finish=assembler.finish,
         cut=assembler.cut,
-        tool_calls=assembler.tool_calls.value(),
+        tool_calls=assembler.tool_calls.value(assembler.strike),
         citations=assembler.citations,
         usage=assembler.usage,
         id=assembler.id,

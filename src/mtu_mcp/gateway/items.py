@@ -4,7 +4,7 @@ The last event carries the whole response, and then that is the answer. When a s
 `output` at the end, the items that were finished and the deltas of the others stand in for it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -108,7 +108,7 @@ class ResponseAssembler(Assembler):
     def made(self) -> Made:
         """What the answer holds so far."""
         items = self._output if any(_has_content(item) for item in self._output) else self._finished_items()
-        made = _made(items)
+        made = _made(items, self.strike)
         if made.text or not self._size:
             return made
         # Nothing finished: the deltas are all there is, and positions count from the start of the text.
@@ -139,7 +139,7 @@ class ResponseAssembler(Assembler):
             self.complaint = read_complaint(response) or Complaint(message="the response failed without a reason")
         reason = text(mapping(response.get("incomplete_details")).get("reason"))
         self.finish = _STATUS.get(reason or status, reason or status)
-        whole_answer = _made(self._output)
+        whole_answer = _made(self._output, self.strike)
         self._size = self._size or len(whole_answer.text)
         self._called = self._called or bool(whole_answer.tool_calls)
         self._refusal.add(whole_answer.refusal if not self._refusal.size else "")
@@ -174,7 +174,7 @@ def _has_content(item: Mapping[str, Any]) -> bool:
     return bool(item.get("content")) or item.get("type") in ("function_call", "web_search_call")
 
 
-def _made(items: Iterable[Mapping[str, Any]]) -> Made:
+def _made(items: Iterable[Mapping[str, Any]], strike: Callable[[str], str]) -> Made:
     """Read finished items. Texts of one message are joined as they are, messages by an empty line."""
     parts: list[str] = []
     size = 0
@@ -205,9 +205,9 @@ def _made(items: Iterable[Mapping[str, Any]]) -> Made:
         elif kind == "web_search_call":
             _note_search(mapping(item.get("action")), searches, visited, found)
     return Made(
-        text="".join(parts),
+        text=strike("".join(parts)),
         reasoning="\n\n".join(filter(None, thoughts)),
-        refusal="".join(refusals),
+        refusal=strike("".join(refusals)),
         citations=distinct((*cited, *found)) if not cited else distinct(cited),
         searches=tuple(searches),
         visited=tuple(visited),

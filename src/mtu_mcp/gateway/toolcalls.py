@@ -4,6 +4,7 @@ The API keys fragments by `index` and names the call in the first one only. Rela
 later, `index` missing or 0 for every one of several calls, and arguments may come as an object instead of text.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -51,9 +52,11 @@ class ToolCalls:
         if function := mapping(raw):
             self._add(0, "", function)
 
-    def value(self) -> tuple[ToolCall, ...]:
-        """The calls so far."""
-        return tuple(ToolCall(call.id, call.name, repaired("".join(call.arguments))) for call in self._calls)
+    def value(self, strike: Callable[[str], str] = str) -> tuple[ToolCall, ...]:
+        """The calls so far; `strike` takes the key out of what was put together."""
+        return tuple(
+            ToolCall(call.id, strike(call.name), strike(repaired("".join(call.arguments)))) for call in self._calls
+        )
 
     def _add(self, index: int | None, name_id: str, function: Any) -> None:
         name = text(function.get("name"))

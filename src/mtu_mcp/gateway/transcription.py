@@ -130,4 +130,4 @@ async def _from_events(body: Body) -> Transcript:
                 last = raw
     if not (pieces or segments or last):
         raise body.odd("a stream without words")
-    return _from_json({"text": "".join(pieces), **last, "segments": segments or last.get("segments")})
+    return _from_json({"text": body.struck("".join(pieces)), **last, "segments": segments or last.get("segments")})
