@@ -131,6 +131,31 @@ async def test_what_a_dead_process_held_is_free(jobs: Jobs, other: Jobs, dies: C
         assert theirs
 
 
+async def test_work_that_has_begun_is_held_from_its_first_moment(
+    jobs: Jobs, other: Jobs, dies: Callable[[], None]
+) -> None:
+    """Our promise: what a process that was killed had begun is lost at once, and never called running."""
+    made = await jobs.create("call", "x", {}, begun=True)
+    assert made.state == "running"
+    assert await other.lose("call", "gone") == 0
+    async with other.hold(made.id) as theirs:
+        assert not theirs
+    dies()
+    assert await other.lose("call", "gone") == 1
+    found = await other.load(made.id)
+    assert found is not None
+    assert found.state == "lost"
+
+
+async def test_what_was_begun_is_free_when_it_is_let_go(jobs: Jobs, other: Jobs) -> None:
+    """Our promise: who entered a job as begun lets go of it like anybody else."""
+    made = await jobs.create("call", "x", {}, begun=True)
+    async with jobs.hold(made.id, taken=True) as mine:
+        assert mine
+    async with other.hold(made.id) as theirs:
+        assert theirs
+
+
 async def test_a_clock_that_jumps_makes_nobody_dead(jobs: Jobs, tmp_path: Path, clock: Clock) -> None:
     """Our promise: a laptop that slept, or a clock that was set, takes no work from a process that is alive."""
     ticks = Clock()

@@ -104,27 +104,43 @@ class Jobs:
         self._changed = changed
         self._holder = presence.name if presence else secrets.token_hex(8)
 
-    async def create(self, kind: str, title: str, request: Mapping[str, Any], *, fingerprint: str = "") -> Job:
-        """Enter a new job in the state "queued"; it is on disk on return."""
-        now = self._clock()
+    async def create(
+        self, kind: str, title: str, request: Mapping[str, Any], *, fingerprint: str = "", begun: bool = False
+    ) -> Job:
+        """Enter a new job in the state "queued"; it is on disk on return.
+
+        Args:
+            kind: What kind of work it is.
+            title: What it is, for a person.
+            request: What was asked.
+            fingerprint: Same for jobs that ask the same.
+            begun: Whether this process is at work on it already: it is then "running", and held from the first moment,
+                so that it is known to be lost should the process die in the next one; `hold` it as `taken`.
+        """
+        now, state = self._clock(), "running" if begun else "queued"
         made = Job(
             f"job-{secrets.token_hex(6)}",
             kind,
-            "queued",
+            state,
             title[:200],
             now,
             now,
             request=dict(request),
             fingerprint=fingerprint,
         )
-        row = (made.id, self._owner, kind, "queued", storable(made.title), now, now, encoded(request), fingerprint)
-        await self._database.write(
-            lambda it: it.execute(
-                "INSERT INTO jobs (id, owner, kind, state, title, created, updated, request, fingerprint)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                row,
+        row = (made.id, self._owner, kind, state, storable(made.title), now, now, encoded(request), fingerprint)
+        holder = (self._holder, now) if begun else ("", 0)
+
+        def enter(connection: "sqlite3.Connection") -> None:
+            if begun and self._presence is not None:
+                self._presence.take()
+            connection.execute(
+                "INSERT INTO jobs (id, owner, kind, state, title, created, updated, request, fingerprint, holder, seen)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*row, *holder),
             )
-        )
+
+        await self._database.write(enter)
         self._changed(self._owner, "jobs", made.id)
         return made
 
@@ -188,9 +204,14 @@ class Jobs:
         return len(lost)
 
     @asynccontextmanager
-    async def hold(self, job_id: str) -> AsyncGenerator[bool]:
-        """Work on a job: gives True if nobody else does, and keeps others off until the block ends or this process dies."""
-        held = await self._take(job_id)
+    async def hold(self, job_id: str, *, taken: bool = False) -> AsyncGenerator[bool]:
+        """Work on a job: gives True if nobody else does, and keeps others off until the block ends or this process dies.
+
+        Args:
+            job_id: Which job.
+            taken: Whether it was entered as begun by this process.
+        """
+        held = taken or await self._take(job_id)
         if not held:
             yield False
             return

@@ -293,13 +293,12 @@ class Calls:
 
     async def _enter(self, work: Work) -> Job | None:
         jobs, tasks = self._app.records.jobs, self._app.tasks
+        if tasks is None:
+            return None
         try:
-            made = await jobs.create(KIND, work.title, work.request, fingerprint=work.key)
-            job = await jobs.change(made.id, state="running")
+            job = await jobs.create(KIND, work.title, work.request, fingerprint=work.key, begun=True)
         except MtuError as error:
             logger.warning("a call could not be handed off: %s", error)
-            return None
-        if job is None or tasks is None:
             return None
         work.scope.job = job.id
         cancel = functools.partial(work.cancel, BY_JOB)
@@ -311,7 +310,7 @@ class Calls:
         """Show others that this process works on a job, and note how far it is."""
         jobs, last = self._app.records.jobs, ""
         try:
-            async with jobs.hold(job_id):
+            async with jobs.hold(job_id, taken=True):
                 await self._app.budget.assign(work.scope.call, job_id)
                 while not work.ended.is_set():
                     with anyio.move_on_after(NEWS_SECONDS):
