@@ -40,6 +40,9 @@ async def test_it_says_what_to_set_when_there_is_no_key(environ: Environ) -> Non
     facts, _ = await status({**environ, "MTU_API_KEY": ""})
     assert facts["key"] == "missing: set MTU_API_KEY"
     assert "MTU_API_KEY" in facts["models"]
+    [wrong] = [check for check in facts["checks"] if check["verdict"] == "bad"]
+    assert wrong["name"] == "key"  # once, and not of the list of models again
+    assert "mended: key." in next(check["said"] for check in facts["checks"] if check["name"] == "gateway")
 
 
 async def test_it_names_every_setting_that_could_not_be_used_and_a_broken_database(

@@ -53,8 +53,13 @@ async def _checks(app: App, offer: Offer) -> list[Finding]:
     """What `mtu-mcp doctor` says, without asking the gateway more than its list of models."""
     from mtu_mcp.checkup import Finding, standing
 
-    listed = Finding("models", "ok", f"{counted(len(offer.names), 'model is', 'models are')} listed.")
-    return [*await standing(app), listed if offer.live else Finding("models", "bad", offer.note, "Run: mtu-mcp doctor")]
+    found = await standing(app)
+    if offer.live:
+        return [*found, Finding("models", "ok", f"{counted(len(offer.names), 'model is', 'models are')} listed.")]
+    broken = next((one.name for one in found if one.verdict == "bad" and one.name in ("settings", "key")), "")
+    if broken:
+        return [*found, Finding("gateway", "skipped", f"It cannot be asked before this is mended: {broken}.")]
+    return [*found, Finding("models", "bad", offer.note, "Run: mtu-mcp doctor")]
 
 
 async def _database(app: App) -> str:
