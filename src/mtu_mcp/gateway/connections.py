@@ -120,9 +120,8 @@ def no_connection(error: Exception, detail: str, way: Way) -> Unreachable:
             f"{way.place} does not answer",
             "Check the network, and whether it needs a proxy (HTTPS_PROXY or MTU_PROXY).",
         )
-    if (
-        not detail and way.host
-    ):  # hung up on while TLS was agreed: a wrong port, or a network that does not let it through
+    # Hung up on while TLS was agreed: a wrong port, or a network that does not let it through.
+    if not detail and way.host:
         return _said(
             f"{way.place} hung up", f"Check {URL}, and whether the network needs a proxy (HTTPS_PROXY or MTU_PROXY)."
         )
