@@ -111,7 +111,10 @@ class Settings(BaseModel):
         False,
         description="Send pictures, sound and video with the place, camera and owner noted in them; else taken out.",
     )
-    timeout: float = Field(600.0, description="Seconds without a byte from the gateway after which a call fails.")
+    timeout: float = Field(
+        600.0,
+        description="Seconds without a byte from the gateway after which a call fails; no answer is listened to for more than two hours.",
+    )
     max_retries: int = Field(2, description="Retries where nothing was billed: no connection, 429, 503.")
     proxy: str = Field("", description="Proxy for the gateway; default is the system's `HTTPS_PROXY`.")
     database_url: str = Field(
