@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 KEY: Final = "mtu.delivery"
+LATE: Final = 10.0
+"""Seconds after an answer in which a cancel is taken for one that crossed with it."""
 POSTED: Final = "mtu.posted"
 """In the scope of a request that is answered elsewhere: makes the delivery of a number."""
 

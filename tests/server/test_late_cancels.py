@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -23,11 +24,11 @@ from capabilities.material import spent
 from connections import CELLS, MODERN, Cell, connect, text_of
 from mtu_mcp.app import open_app
 from mtu_mcp.capabilities._handed import slim
-from mtu_mcp.delivery import KEY, Delivery
+from mtu_mcp.delivery import KEY, LATE, Delivery
 from mtu_mcp.sandbox import Sandbox
 from mtu_mcp.server.assembly import build_server
 from mtu_mcp.server.partings import Parting
-from mtu_mcp.server.recall import LATE, MOST, MOST_BYTES, Numbers, Recall
+from mtu_mcp.server.recall import MOST, MOST_BYTES, Numbers, Recall
 from mtu_mcp.settings import Settings
 from near_ends import NearEnds
 from processes import modern, request, running
@@ -111,6 +112,22 @@ async def test_a_kept_answer_that_is_cancelled_too_is_kept_on(environ: Environ, 
         assert KEPT[0] in await host.call(1)
         assert spent(gateway) == 1
         await host.call(2)
+    assert spent(gateway) == 2
+
+
+async def test_a_jobs_answer_that_was_cancelled_after_it_left_is_still_to_be_given(
+    environ: Environ, gateway: Sandbox
+) -> None:
+    """Our promise: what get_job gave counts as given unless its host threw it away; then the call that asks the same has it."""
+    gateway.arm("stall:1", PATH)
+    async with sessions({**environ, "MTU_HAND_OFF_AFTER": "0.2"}, "none") as [host]:
+        [job] = re.findall(r'job="([^"]+)"', await host.call(5))
+        gateway.release()
+        await host.call(6, {"name": "get_job", "arguments": {"job": job, "wait": 10}})
+        await host.cancel(6)
+        assert kept(await host.call(7))
+        assert spent(gateway) == 1
+        assert not kept(await host.call(8))
     assert spent(gateway) == 2
 
 

@@ -6,6 +6,7 @@ kind of job is and how it goes on is the business of the capability that starts 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import suppress
 from contextvars import copy_context
@@ -20,7 +21,7 @@ from mtu_mcp.app import App, current_app
 from mtu_mcp.capabilities._answers import Answer
 from mtu_mcp.capabilities._jobs import cancelled, refreshed, row, tell
 from mtu_mcp.capabilities._spec import Capability, Content, ResourceSpec, ToolSpec
-from mtu_mcp.delivery import current_delivery
+from mtu_mcp.delivery import LATE, current_delivery
 from mtu_mcp.errors import MtuError, NotFound
 from mtu_mcp.gateway import current_scope
 
@@ -65,17 +66,23 @@ async def get_job(
 
 
 async def _given(app: App, job: Job) -> None:
-    """Note that a result was given: now, or once the answer has left where that can be told."""
+    """Note that a result was given: now, or once the answer has left where that can be told; a late cancel undoes it."""
     delivery, tasks, context = current_delivery(), app.tasks, copy_context()
 
-    async def note() -> None:
+    async def note(at: float | None) -> None:
         with suppress(MtuError):
-            await app.records.jobs.change(job.id, expect=(job.state,), delivered=time.time())
+            await app.records.jobs.change(job.id, expect=(job.state,), delivered=at)
 
     if delivery is None or delivery.left or tasks is None:
-        await note()
-    else:
-        delivery.once_left(lambda: context.run(tasks.start_soon, note) and None)
+        await note(time.time())
+        return
+
+    def given() -> None:
+        context.run(tasks.start_soon, note, time.time())
+        asyncio.get_running_loop().call_later(LATE, delivery.let_be)  # until then it is held, for a cancel to find
+
+    delivery.if_taken_back(lambda _: context.run(tasks.start_soon, note, None) and None)
+    delivery.once_left(given)
 
 
 async def _find(app: App, job_id: str) -> Job:

@@ -14,11 +14,11 @@ from weakref import WeakValueDictionary
 
 from mcp.shared.dispatcher import as_request_id, coerce_request_id
 
+from mtu_mcp.delivery import LATE
+
 if TYPE_CHECKING:
     from mtu_mcp.delivery import Delivery
 
-LATE: Final = 10.0
-"""Seconds after an answer in which a cancel is taken for one that crossed with it."""
 MOST: Final = 200
 """Answers held at once; the oldest go first."""
 MOST_BYTES: Final = 16 << 20
