@@ -1,6 +1,7 @@
 """The Files API of the sandbox, raw and through the public client."""
 
 import io
+import struct
 import zipfile
 import zlib
 
@@ -199,6 +200,15 @@ def test_pictures_are_read_as_pictures():
     assert read_text("a.png", png(8, 6)) == "A picture of 8x6 pixels."
     with pytest.raises(ValueError, match="picture"):
         read_text("a.png", b"no picture")
+
+
+def test_a_picture_that_would_fill_the_memory_is_a_file_that_cannot_be_parsed(sandbox):
+    """Our promise: the embedded gateway takes what it is given and says what is wrong with it, as a real one does."""
+    size = struct.pack(">II", 60_000, 60_000)
+    head = b"IHDR" + size + b"\x01\0\0\0\0"
+    huge = png(8, 6)[:8] + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head)) + png(8, 6)[33:]
+    with client_of(sandbox) as client:
+        assert upload(client, huge, "huge.png").json()["status"] == "error"
 
 
 def test_the_public_client_works_on_files(sandbox):

@@ -52,7 +52,7 @@ def read_text(name: str, data: bytes) -> str:
         try:
             with Image.open(io.BytesIO(data)) as picture:
                 return f"A picture of {picture.width}x{picture.height} pixels."
-        except OSError as error:
+        except (OSError, Image.DecompressionBombError) as error:
             raise ValueError("not a picture") from error
     if b"\x00" in data[:4096]:
         raise ValueError("not text")
