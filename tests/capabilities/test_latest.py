@@ -425,6 +425,7 @@ OPERATIONS: list[tuple[str, dict[str, Any] | str, list[str]]] = [
         ["红 fox.png", "older.png"],
     ),
     ("create_image_edit", {"model": "gpt-image-1", "prompt": "snow", "image": "latest"}, ["红 fox.png"]),
+    ("create_image_edit", {"model": "gpt-image-1", "prompt": "snow", "image": '["latest"]'}, ["红 fox.png"]),
 ]
 
 

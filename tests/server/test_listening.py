@@ -51,11 +51,11 @@ def door(inside: Any, environ: Environ, **more: Any) -> Door:
     return Door(inside, settings, security("127.0.0.1"), more.pop("verifier", verifier), gates, **more)
 
 
-async def ask(app: Door, token: str, method: str = "GET", **headers: str) -> list[Message]:
+async def ask(app: Door, token: str, method: str = "GET", path: str = "/mcp", **headers: str) -> list[Message]:
     """What is answered to one request."""
     given = {"host": "127.0.0.1", "authorization": f"Bearer {token}", **headers}
     pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in given.items()]
-    scope = {"type": "http", "method": method, "path": "/mcp", "scheme": "http", "headers": pairs, "query_string": b""}
+    scope = {"type": "http", "method": method, "path": path, "scheme": "http", "headers": pairs, "query_string": b""}
     said: list[Message] = []
 
     async def receive() -> Message:
@@ -136,8 +136,11 @@ async def test_nobody_listens_on_a_token_that_has_expired(environ: Environ, meth
         assert inside.ended == 1
 
 
-async def test_a_call_goes_on_when_its_token_expires(environ: Environ) -> None:
-    """Our promise: what was begun on a good token is paid for, and answered."""
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/mcp"), ("GET", "/ui/files/talk.wav")], ids=["a call", "a download"]
+)
+async def test_what_was_begun_ends_when_its_token_expires(environ: Environ, method: str, path: str) -> None:
+    """Our promise: what was begun on a good token is paid for, and answered; a file comes whole, as its head says."""
     inside = Inside()
 
     class Known:
@@ -149,7 +152,7 @@ async def test_a_call_goes_on_when_its_token_expires(environ: Environ) -> None:
         said: list[Message] = []
 
         async def call() -> None:
-            said.extend(await ask(app, ANN, "POST", **{"mcp-method": "tools/call"}))
+            said.extend(await ask(app, ANN, method, path, **{"mcp-method": "tools/call"}))
 
         tasks.start_soon(call)
         await until(lambda: inside.begun == 1)

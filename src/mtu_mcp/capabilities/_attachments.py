@@ -296,13 +296,14 @@ def _filled(arguments: dict[str, Any], spec: ToolSpec, choice: Choice) -> dict[s
 
 
 def _paths(value: str | list[str], choice: Choice) -> str | list[str]:
-    texts = value if isinstance(value, list) else [value]
     found = [
         path
-        for text in texts
+        for text in _as_texts(value)
         for path in ([str(one.path) for one in choice.paths[text]] if text in choice.paths else [text])
     ]
-    return found if isinstance(value, list) or len(found) > 1 else found[0]
+    if isinstance(value, list) or len(found) > 1:
+        return found
+    return found[0] if found else value
 
 
 def _require_recent(choice: Choice) -> None:

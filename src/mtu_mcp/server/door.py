@@ -238,8 +238,10 @@ def _weight(scope: Scope) -> int:
 
 
 def _listens(scope: Scope) -> bool:
-    """Whether a request is answered for as long as its client stays."""
-    return scope["method"] == "GET" or Headers(scope=scope).get("mcp-method") == "subscriptions/listen"
+    """Whether a request is answered for as long as its client stays; a file for people only takes as long as it takes."""
+    if scope["method"] == "GET":
+        return not is_site(scope["path"])
+    return Headers(scope=scope).get("mcp-method") == "subscriptions/listen"
 
 
 def _metadata_address(resource: str) -> str:
