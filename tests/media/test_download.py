@@ -426,3 +426,14 @@ async def test_a_spool_that_cannot_be_written_says_so(tmp_path):
     spool.remove()
     with pytest.raises(StorageError, match="MTU_OUTPUT_DIR"):
         spool.write(b"two")
+
+
+async def test_a_full_disk_is_not_kept_full_by_what_did_not_fit(tmp_path):
+    """Our promise: nothing half-written stays, whoever still holds the error."""
+    from mtu_mcp.media.spool import Spool
+
+    spool = Spool(tmp_path)
+    spool.path.mkdir()
+    with pytest.raises(StorageError):
+        spool.write(b"one")
+    assert not list(tmp_path.iterdir())

@@ -91,6 +91,14 @@ def test_a_wav_written_to_a_pipe_counts_for_what_is_there(size):
     assert figures(bytes(data)).seconds == pytest.approx(2.0)
 
 
+def test_a_recording_of_a_broadcast_counts_from_its_own_beginning():
+    """RFC 7845, 4.1: positions go on from when the broadcast began; half an hour of one is not 30 hours long."""
+    on_air, rate = 30 * 3600 * 48000, 48000
+    head = samples.opus()[: samples.opus().index(b"OggS", 4)]
+    pages = [samples.ogg_page(b"\0" * 900, on_air + second * rate) for second in range(1, 1801)]
+    assert figures(head + b"".join(pages)).seconds == 1799
+
+
 def test_a_video_tells_seconds_size_sound_and_frames():
     """ISO/IEC 14496-12: mvhd, tkhd, hdlr, stsz."""
     found = figures(samples.mp4(10, (640, 360)))

@@ -146,8 +146,8 @@ async def _translated(translator: Any, name: str, said: str) -> tuple[str, str, 
             f"{name} cannot be translated as a file.", advice="Give .md, .srt, .vtt or .txt, or the words as text."
         )
     form = FORMATS[ending] if name else await anyio.to_thread.run_sync(layout_of, said)
-    lines = "\r\n" if "\r\n" in said else "\n"
-    plain = said.replace("\r\n", "\n")
+    lines = next((end for end in ("\r\n", "\n", "\r") if end in said), "\n")  # the last was the old Macs'
+    plain = said.replace(lines, "\n")
     reader = READERS.get(form)
     if reader:
         made = await translator.layout(await anyio.to_thread.run_sync(reader, plain))

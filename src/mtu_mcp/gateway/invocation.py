@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 MOST_BYTES: Final = 256 * 1024 * 1024
 HELD: Final = 4 * 1024 * 1024
 """Bytes of a file that are held before it goes to the disk."""
-MOST_GATHERED: Final = 64 * 1024 * 1024
-"""Bytes that the events of one stream may take in memory; about 60,000 pieces of a chat, twice what models write."""
+MOST_GATHERED: Final = 128 * 1024 * 1024
+"""Bytes of one stream's events, as `weight` reckons them: 130,000 pieces of a chat, which take twice that in memory. The
+longest answers of models have 128,000."""
 _EACH: Final = 100
 MOST_TEXT: Final = 16 * 1024 * 1024
 """Bytes kept of a text; captions of a whole day are a tenth of it."""

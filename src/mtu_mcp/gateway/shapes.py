@@ -32,7 +32,10 @@ def loads(data: bytes | str) -> Any:
 
 
 def weight(data: bytes | str) -> int:
-    """About how many bytes JSON text takes in memory once it is read: an empty list of two letters takes 64."""
+    """About how many bytes JSON text takes in memory once it is read: an empty list of two letters takes 64.
+
+    Lists are told well; small objects take twice as much.
+    """
     if isinstance(data, bytes):
         return len(data) + 64 * (data.count(b"[") + data.count(b"{")) + 32 * data.count(b",")
     return len(data) + 64 * (data.count("[") + data.count("{")) + 32 * data.count(",")

@@ -22,6 +22,10 @@ _MAX_JUNK: Final = 1 << 18
 _PLAIN_FORMATS: Final = frozenset({1, 3, 6, 7})
 _EXTENSIBLE: Final = 0xFFFE
 _UNKNOWN_SIZE: Final = 0xFFFFFFFF
+_LONGEST_PAGE: Final = 600
+"""Seconds that no page of Ogg holds: it has at most 255 packets, and the longest, of FLAC, last 1.5 s."""
+_MAX_PAGES: Final = 2000
+"""Pages before the first sound; a cover picture in the comments takes some hundred."""
 
 
 def read_mpeg(window: Window) -> Measurement:
@@ -114,7 +118,11 @@ def read_flac(window: Window) -> Measurement:
 
 
 def read_ogg(window: Window) -> Measurement:
-    """Ogg with Opus, Vorbis, FLAC or Speex: the last page's position (RFC 3533) less Opus' pre-skip (RFC 7845)."""
+    """Ogg with Opus, Vorbis, FLAC or Speex: the last page's position (RFC 3533) less Opus' pre-skip (RFC 7845).
+
+    What was recorded from a running broadcast counts from when that began (RFC 7845, 4.1), so its first page's position
+    goes off, though it is that of the page's end: what is left is short by a page, about a second.
+    """
     serial = window.at(14, 4)
     packet = window.at(27 + window.number(26, 1), 80)
     skip = 0
@@ -129,7 +137,23 @@ def read_ogg(window: Window) -> Measurement:
         rate, channels = int.from_bytes(packet[36:40], "little"), int.from_bytes(packet[48:52], "little")
     else:
         return NOTHING
+    begin = _first_position(window, serial)
+    skip = begin if begin > _LONGEST_PAGE * rate else skip
     return _sound(_last_position(window, serial) - skip, rate, channels)
+
+
+def _first_position(window: Window, serial: bytes) -> int:
+    """The position of the first page with sound; 0 when none is found."""
+    at = 0
+    for _ in range(_MAX_PAGES):
+        head = window.at(at, 27)
+        if len(head) < 27 or head[:4] != b"OggS":
+            break
+        position = int.from_bytes(head[6:14], "little", signed=True)
+        if head[14:18] == serial and position > 0:
+            return position
+        at += 27 + head[26] + sum(window.at(at + 27, head[26]))
+    return 0
 
 
 def _last_position(window: Window, serial: bytes) -> int:

@@ -36,12 +36,13 @@ class Spool:
         """Add bytes at the end.
 
         Raises:
-            StorageError: The disk is full.
+            StorageError: The disk is full; the file is then removed at once, to make room.
         """
         try:
             with self.path.open("ab") as file:
                 file.write(data)
         except OSError as error:
+            self.remove()
             raise writing.storage_error(self.path.parent.parent, error) from error
 
     def flush(self) -> int:
