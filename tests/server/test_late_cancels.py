@@ -341,7 +341,8 @@ async def test_the_answers_held_are_bounded(environ: Environ) -> None:
     for one in (*deliveries, *large, held(1004, MOST_BYTES + 1)):
         one.take_back()
     assert taken == [1]
-    fresh, stale = held(1005, 1), held(1006, 1)
+    fresh, stale, vast = held(1005, 1), held(1006, 1), held(1007, MOST_BYTES + 1)
+    vast.take_back()
     now = LATE - 1
     fresh.take_back()
     now = LATE

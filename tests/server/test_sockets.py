@@ -12,17 +12,20 @@ import uvicorn
 from anyio.abc import SocketStream
 
 from callers import ANN, TEAM, knock
-from mtu_mcp.server.sockets import Room, connections, most_connections
+from mtu_mcp.server.sockets import Connection, Room, connections, most_connections
 from processes import running
 
 Environ = dict[str, str]
 ASK = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 WAIT = b"GET /wait HTTP/1.1\r\nHost: here\r\n\r\n"
+BIG = b"GET /big HTTP/1.1\r\nHost: here\r\n\r\n"
+MUCH = 32 << 20
+"""Bytes that no system takes off the server's hands at once."""
 AGES = 3600.0
 
 
 class Inside:
-    """An application that answers at once, except on `/wait`, where it answers when it is told."""
+    """An application that answers at once, except on `/wait`, where it answers when it is told; on `/big`, with much."""
 
     def __init__(self) -> None:
         self.waiting = 0
@@ -34,8 +37,10 @@ class Inside:
         if scope["path"] == "/wait":
             self.waiting += 1
             await self.go.wait()
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-        await send({"type": "http.response.body", "body": b"ok"})
+        body = bytes(MUCH if scope["path"] == "/big" else 0) + b"ok"
+        length = (b"content-length", str(len(body)).encode())
+        await send({"type": "http.response.start", "status": 200, "headers": [length]})
+        await send({"type": "http.response.body", "body": body})
 
 
 @asynccontextmanager
@@ -103,6 +108,37 @@ async def test_an_answer_takes_as_long_as_it_takes() -> None:
         assert await heard(silent) == b""  # so its time is over, and was over for the other one, too
         inside.go.set()
         assert (await heard(stream)).startswith(b"HTTP/1.1 200")
+
+
+@asynccontextmanager
+async def answered_with_much() -> AsyncGenerator[tuple[SocketStream, Connection]]:
+    """A client that has begun to read a large answer, and the server's end of it."""
+    room = Room(10, seconds=AGES)
+    async with port(room) as (number, _), await call(number, BIG) as stream:
+        await stream.receive()
+        while not room.silent:  # the whole of it has been handed to the connection
+            await anyio.lowlevel.checkpoint()
+        [connection] = room.silent
+        assert connection.transport.get_write_buffer_size()
+        yield stream, connection
+
+
+async def test_an_answer_is_read_as_slowly_as_the_line_is() -> None:
+    """Our promise: an answer that was paid for arrives whole, also where the next request's time is over meanwhile."""
+    async with answered_with_much() as (stream, connection):
+        left = connection.transport.get_write_buffer_size()
+        with anyio.fail_after(30):
+            while connection.transport.get_write_buffer_size() == left:
+                await stream.receive()
+        connection.overdue()
+        assert await heard(stream)
+
+
+async def test_an_answer_that_nobody_reads_holds_no_connection() -> None:
+    """Our promise: nor may one take up room by asking for much and reading nothing."""
+    async with answered_with_much() as (stream, connection):
+        connection.overdue()
+        assert await heard(stream) == b""
 
 
 async def test_the_silent_make_room_for_those_who_speak() -> None:

@@ -39,6 +39,9 @@ class Recall:
 
     def hold(self, delivery: Delivery, size: int) -> None:
         """Keep a delivery, and with it what waits to be taken back, of about `size` bytes."""
+        if size > MOST_BYTES:  # or it would push out all the others before it went itself
+            delivery.let_be()
+            return
         self._held[delivery] = self._clock() + LATE, size
         self._bytes += size
         while self._held:

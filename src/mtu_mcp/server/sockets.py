@@ -3,8 +3,8 @@
 Whoever reaches the port can open connections, before anybody is asked for a token. uvicorn keeps those that say nothing,
 or a letter now and then, for as long as they like, until the process has no descriptor left; then nobody is let in, no
 file and no database opens, and asyncio notes it a hundred thousand times a second in the log. So the head of a request
-has to be here within `HEAD_SECONDS`, and where there is no room for one more connection, the one that has been silent
-for longest goes. What a caller with a token may keep open is bounded by the caller's gate (`limits`).
+has to be here within `HEAD_SECONDS`, or longer while the answer before it is still being read, and where there is no
+room for one more connection, the one that has been silent for longest goes. What a caller with a token may keep open is bounded by the caller's gate (`limits`).
 
 Built on uvicorn's own parser in Python, which also bounds the head's length; the faster one that it would take where
 that is installed does not.
@@ -50,6 +50,7 @@ class Connection(Parting):
 
     room: ClassVar[Room]
     _late: asyncio.TimerHandle | None = None
+    _unread = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request; the one that has been silent for longest makes room."""
@@ -76,6 +77,13 @@ class Connection(Parting):
             self._heard()
             self._wait()
 
+    def overdue(self) -> None:
+        """End it, unless the client got further with the answer before: of a large one, most waits here for slow lines."""
+        if self.transport.get_write_buffer_size() < self._unread:
+            self._wait()
+        else:
+            self.drop()
+
     def drop(self) -> None:
         """End it here and now."""
         self._heard()
@@ -88,7 +96,8 @@ class Connection(Parting):
         return cycle is not None and not cycle.response_complete
 
     def _wait(self) -> None:
-        self._late = self.loop.call_later(self.room.seconds, self.drop)
+        self._unread = self.transport.get_write_buffer_size()
+        self._late = self.loop.call_later(self.room.seconds, self.overdue)
         self.room.silent[self] = None
 
     def _heard(self) -> None:
