@@ -369,10 +369,15 @@ async def test_a_key_said_back_letter_by_letter_is_struck_wherever_letters_are_p
     assert (response.text, said.text) == ("***", "***")
 
 
-async def test_a_key_said_back_in_escapes_is_struck_too():
-    """RFC 8259, section 7: any letter may be written by its number, and is the same letter when it is read."""
-    key = "sk-secret-key"
-    written = "".join(f"\\u00{ord(letter):02x}" for letter in key)
+@pytest.mark.parametrize(
+    ("key", "written"),
+    [
+        ("sk-secret-key", "".join(f"\\u00{ord(letter):02x}" for letter in "sk-secret-key")),
+        ("sk-secret/key", "sk-secret\\/key"),  # as PHP writes a slash
+    ],
+)
+async def test_a_key_said_back_in_escapes_is_struck_too(key, written):
+    """RFC 8259, section 7: any letter may be written by its number, a slash behind a backslash, and is read the same."""
     body = f'{{"created": 1, "data": [{{"b64_json": "iVBORw0KGgo=", "revised_prompt": "\\u0022{written}\\u005c"}}]}}'
     chunk = f'data: {{"id": "x", "model": "{written}", "choices": [{{"index": 0, "delta": {{"content": "a"}}}}]}}\n\n'
     gateway, _, _ = open_gateway(json_body(body), events(chunk.encode(), b"data: [DONE]\n\n"), api_key=SecretStr(key))

@@ -33,7 +33,7 @@ ENCODINGS: Final = ("gzip", "deflate")
 _PACKED: Final = (*ENCODINGS, "br", "zstd")
 _BIG: Final = 1024 * 1024
 _DRAIN_SECONDS: Final = 0.05
-_ESCAPED: Final = re.compile(rb"\\u00(?!22|5[cC])([2-7][0-9a-fA-F])")
+_ESCAPED: Final = re.compile(rb"\\u00(?!22|5[cC])([2-7][0-9a-fA-F])|\\/")
 """Letters as JSON may write them too; a quotation mark or a backslash would end what they stand in."""
 SHORTEST_KEY: Final = 12
 _FIELDS: Final = (b"data:", b"event:", b":", b"id:", b"retry:")
@@ -126,12 +126,8 @@ class Body:
                     raise BadAnswer(f"The gateway's answer is larger than {limit:,} bytes, the most that is read.")
                 parts.append(packet)
         data, secret = b"".join(parts), self._secret.encode()
-        if (
-            secret
-            and b"\\u00" in data
-            and secret in (plain := _ESCAPED.sub(lambda one: bytes([int(one[1], 16)]), data))
-        ):
-            data = plain
+        if secret:
+            data = _unescaped(data, secret)
         return data.replace(secret, b"***") if secret and secret in data else data
 
     def is_page(self, data: bytes) -> bool:
@@ -256,10 +252,8 @@ class Body:
 
     def _struck_event(self, event: Event) -> Event:
         data = event.data
-        if "\\u00" in data and self._secret in (
-            plain := _ESCAPED.sub(lambda one: bytes([int(one[1], 16)]), data.encode("utf-8", "replace")).decode()
-        ):
-            data = plain
+        if "\\" in data:
+            data = _unescaped(data.encode("utf-8", "replace"), self._secret.encode()).decode()
         return event if self._secret not in data else Event(self.asked.struck(data), event.name)
 
     async def _next(self) -> bytes | None:
@@ -282,6 +276,14 @@ class Body:
         self._head = []
         while (packet := await self._next()) is not None:
             yield packet
+
+
+def _unescaped(data: bytes, secret: bytes) -> bytes:
+    """JSON text with its letters written plainly, if the key is found in it then; else as it is."""
+    if b"\\u00" in data or (b"/" in secret and b"\\/" in data):
+        plain = _ESCAPED.sub(lambda one: bytes([int(one[1], 16)]) if one[1] else b"/", data)
+        return plain if secret in plain else data
+    return data
 
 
 def _begun(packet: bytes, secret: bytes) -> bytes:
