@@ -173,7 +173,7 @@ async def test_what_no_endpoint_does_is_refused_before_it_costs(
     [
         ({"prompt": "a" * 1001}, "The prompt has 1,001 characters; dall-e-2 takes 1,000."),
         ({"prompt": "a", "size": "1024x1536"}, "of size '1024x1536'; it knows 256x256, 512x512, 1024x1024."),
-        ({"prompt": "a", "quality": "high", "model": "dall-e-3"}, "of quality 'high'; it knows hd, standard."),
+        ({"prompt": "a", "quality": "high", "model": "dall-e-3"}, "of quality 'high'; it knows auto, hd, standard."),
         ({"prompt": "a", "n": 2, "model": "dall-e-3"}, "dall-e-3 makes 1 picture a call, not 2."),
         ({"prompt": "a", "images": ["fox.png", "猫.png"]}, "dall-e-2 takes 1 picture to edit; there are 2."),
         ({"prompt": "a", "images": ["large.bmp"]}, "large.bmp has 4.8 MB; dall-e-2 takes 4 MB."),
@@ -190,6 +190,12 @@ async def test_what_the_model_is_known_not_to_take_is_refused_with_the_figure(
     async with connect(MEMORY, environ) as client:
         assert words in await refused(client, "generate_image", **{"model": "dall-e-2", **arguments})
     assert not spent(gateway)
+
+
+async def test_a_quality_left_to_the_model_is_not_refused(environ: Environ) -> None:
+    """OpenAI API reference: `auto` selects the best quality for the given model, whichever it is."""
+    async with connect(MEMORY, environ) as client:
+        await answered(client, "generate_image", prompt="a", quality="auto", model="dall-e-3")
 
 
 async def test_a_size_the_model_does_not_have_is_refused_with_those_it_has(environ: Environ) -> None:
