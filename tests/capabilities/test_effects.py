@@ -202,11 +202,11 @@ async def test_auto_names_the_engine_that_failed_and_how_to_ask_another(environ:
 
 async def test_a_picture_unlike_what_was_asked_is_told(environ: dict[str, str]) -> None:
     """OpenAI API reference, create image: size and output_format, which some gateways do not pass on."""
-    good = {"b64_json": base64.b64encode(picture(64, 64)).decode()}
+    good = {"b64_json": base64.b64encode(picture(1024, 1024)).decode()}
     server = Server([{"id": "gpt-image-1"}], lambda _: httpx.Response(200, json={"data": [good]}))
-    told = await said(environ, server, "generate_image", prompt="a", size="1024x1024", output_format="jpeg")
-    assert "Asked for 1024x1024 jpeg, but 64x64 png came" in told
-    for asked in ({"size": "64x64", "output_format": "png"}, {"size": "auto"}, {}):
+    told = await said(environ, server, "generate_image", prompt="a", size="1536x1024", output_format="jpeg")
+    assert "Asked for 1536x1024 jpeg, but 1024x1024 png came" in told
+    for asked in ({"size": "1024x1024", "output_format": "png"}, {"size": "auto"}, {}):
         assert "Asked for" not in await said(environ, server, "generate_image", prompt="a", **asked)
 
 

@@ -60,7 +60,8 @@ def test_help_is_chinese_and_fits_eighty_columns(command: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "wanted"),
     [
-        ([], "缺少必需的参数：COMMAND"),
+        ([], "显示本帮助并退出"),
+        (["install"], "缺少必需的参数：host"),
         (["fly"], "无效的取值 'fly'"),
         (["serve", "--port", "99999"], "参数 --port：'99999' 不是端口号（0 到 65535）"),
         (["serve", "--transport"], "参数 --transport：需要一个值"),
