@@ -11,6 +11,7 @@ nobody read it. What a host left unread in its pipe, or read and threw away with
 
 from __future__ import annotations
 
+import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -35,11 +36,13 @@ class Delivery:
 
     Attributes:
         gone: Whether the client is known to have gone before the response was complete.
+        since: When its request came, in monotonic seconds.
     """
 
     gone = False
 
     def __init__(self, *, left: bool | None = None) -> None:
+        self.since = time.monotonic()
         self._left = left
         self._waiting: list[tuple[bool, Callable[[], None]]] = []
         self._crossed: list[Callable[[Delivery], None]] = []

@@ -24,11 +24,14 @@ from capabilities.material import spent
 from connections import CELLS, MODERN, Cell, connect, text_of
 from mtu_mcp.app import open_app
 from mtu_mcp.capabilities._handed import slim
-from mtu_mcp.delivery import KEY, LATE, Delivery
+from mtu_mcp.delivery import KEY, LATE, Delivery, bind_delivery
+from mtu_mcp.gateway import open_scope
 from mtu_mcp.sandbox import Sandbox
 from mtu_mcp.server.assembly import build_server
+from mtu_mcp.server.handoff import Calls
 from mtu_mcp.server.partings import Parting
 from mtu_mcp.server.recall import MOST, MOST_BYTES, Numbers, Recall
+from mtu_mcp.server.work import Work
 from mtu_mcp.settings import Settings
 from near_ends import NearEnds
 from processes import modern, request, running
@@ -379,3 +382,15 @@ async def test_an_answer_that_was_read_is_asked_anew(cell: Cell, environ: Enviro
             for _ in range(2):
                 assert not kept(text_of(await client.call_tool(**ASKED)))
     assert spent(gateway) == 4
+
+
+@pytest.mark.parametrize(("later", "joins"), [(60.0, True), (-60.0, False)])
+async def test_who_had_asked_before_the_answer_left_joins(environ: Environ, later: float, joins: bool) -> None:
+    """Our promise: two equal calls at once are paid for once, however late a loaded server gets to the second of them."""
+    async with open_app(Settings.read(environ)) as app:
+        calls = Calls(app)
+        with open_scope() as scope:
+            work = Work("key", "chat: tea", {}, scope, given=1, left=bind_delivery(None, 1).since + later)
+        calls._works["key"] = work  # pyright: ignore[reportPrivateUsage] - as it stands while its delivery is written down
+        found = await calls._found("key")  # pyright: ignore[reportPrivateUsage]
+        assert found is (work if joins else None)

@@ -101,10 +101,10 @@ class Calls:
     async def _found(self, key: str) -> Work | None:
         """The work that asks the same, if there is any; one that is being stopped is waited for, as it may have its answer.
 
-        What was given is not given again, also while that is being written down.
+        What was given is not given again, also while that is being written down; but who had asked before it left joins.
         """
         while (work := self._works.get(key)) is not None:
-            if work.delivered:
+            if work.delivered and not _asked_before(work):
                 async with work.lock:
                     self._forget(work)
             elif not work.dying or await work.came():
@@ -198,6 +198,7 @@ class Calls:
 
     def _hold_back(self, work: Work, delivery: Delivery | None, context: Context) -> None:
         """Keep an answer that leaves where a cancel that comes too late still finds it."""
+        work.left = min(work.left, time.monotonic())
         if delivery is not None and work.result is not None and not work.result.is_error:
             delivery.if_taken_back(functools.partial(self._take_back, work, context))
             self._recall.hold(delivery, work.size())
@@ -384,6 +385,12 @@ class Calls:
                 return job
             await anyio.sleep(min(pause, left))
             pause = min(pause * 1.5, 2.0)
+
+
+def _asked_before(work: Work) -> bool:
+    """Whether this request had come when the answer left; a loaded server gets to it later."""
+    delivery = current_delivery()
+    return delivery is not None and delivery.since < work.left
 
 
 def _key(scope: Scope, values: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -36,6 +37,7 @@ class Work:
         owed: How many were told to come back for the answer.
         held: How many keep it where equal calls find it: the work itself, those who wait, answers on their way.
         given: How many were given the answer.
+        left: When it first left, in monotonic seconds.
         reusable: Whether the answer may be given to somebody who asks the same later.
         told: What it last said of its progress.
         why: Why it was stopped.
@@ -60,6 +62,7 @@ class Work:
     owed: int = 0
     held: int = 1
     given: int = 0
+    left: float = inf
     reusable: bool = True
     told: str = ""
     why: str = "The server ended while it ran."
